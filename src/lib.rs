@@ -1,0 +1,7 @@
+//! Fleetglass: one terminal pane of glass over many Kubernetes clusters.
+//!
+//! The library is rooms named after the words of the problem, in layers; `docs/ARCHITECTURE.md` has the map, the
+//! invariants and the table of who may import whom, which `tests/architecture.rs` checks.
+
+pub mod clock;
+pub mod fleet;

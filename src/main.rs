@@ -1,0 +1,3 @@
+//! The `fleetglass` program.
+
+fn main() {}
