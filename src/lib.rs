@@ -6,3 +6,4 @@
 pub mod clock;
 pub mod fleet;
 pub mod host;
+pub mod sim;
