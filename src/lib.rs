@@ -3,6 +3,7 @@
 //! The library is rooms named after the words of the problem, in layers; `docs/ARCHITECTURE.md` has the map, the
 //! invariants and the table of who may import whom, which `tests/architecture.rs` checks.
 
+pub mod access;
 pub mod clock;
 pub mod config;
 pub mod fleet;
