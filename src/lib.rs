@@ -8,4 +8,5 @@ pub mod clock;
 pub mod config;
 pub mod fleet;
 pub mod host;
+pub mod registry;
 pub mod sim;
