@@ -8,5 +8,6 @@ pub mod clock;
 pub mod config;
 pub mod fleet;
 pub mod host;
+pub mod observe;
 pub mod registry;
 pub mod sim;
