@@ -10,4 +10,5 @@ pub mod fleet;
 pub mod host;
 pub mod observe;
 pub mod registry;
+pub mod report;
 pub mod sim;
