@@ -6,6 +6,7 @@
 pub mod access;
 pub mod clock;
 pub mod config;
+pub mod engine;
 pub mod fleet;
 pub mod host;
 pub mod observe;
