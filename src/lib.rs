@@ -13,3 +13,4 @@ pub mod observe;
 pub mod registry;
 pub mod report;
 pub mod sim;
+pub mod tui;
