@@ -4,6 +4,7 @@
 //! invariants and the table of who may import whom, which `tests/architecture.rs` checks.
 
 pub mod access;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod engine;

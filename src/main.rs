@@ -1,3 +1,7 @@
-//! The `fleetglass` program.
+//! The `fleetglass` program: arguments in, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fleetglass::cli::run_process().into()
+}
