@@ -1,0 +1,43 @@
+//! The fleet as JSON, through the library: what `fleetglass status --json` prints.
+//!
+//! ```sh
+//! cargo run --example fleet_json -- ~/.kube/config
+//! ```
+
+use std::error::Error;
+use std::io::{Write as _, stdout};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fleetglass::access::{self, kubeconfig};
+use fleetglass::clock::Clock;
+use fleetglass::engine::{self, Settings};
+use fleetglass::{observe, report};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let files: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    if files.is_empty() {
+        return Err("name one or more kubeconfig files or folders".into());
+    }
+    let clock = Clock::system();
+    let settings = Settings {
+        search: kubeconfig::Search { explicit: files, env: None, home: None },
+        access: access::Settings::default(),
+        pace: observe::Pace::default(),
+        contexts: Vec::new(),
+        contact: true,
+    };
+    let running = engine::start(settings, clock.clone())?;
+    // Every row is decided, or ten seconds have passed: a dead cluster is a row like any other.
+    let fleet = running.wait_decided(Duration::from_secs(10));
+    let document = report::fleet_status(
+        &fleet,
+        &fleet.clusters,
+        None,
+        clock.now(),
+        report::Tool { name: "fleet_json", version: env!("CARGO_PKG_VERSION") },
+    );
+    writeln!(stdout(), "{}", serde_json::to_string_pretty(&document)?)?;
+    running.stop();
+    Ok(())
+}
