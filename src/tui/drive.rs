@@ -19,8 +19,8 @@ use crate::engine::api::{Command, Handle};
 /// The time between two frames while there is always something new: 30 a second.
 const FRAME: Duration = Duration::from_millis(33);
 /// After a rest a few frames may follow each other at once: so much of it is saved up. The fleet read at the start need not wait because
-/// empty screens were drawn just before it.
-const SAVED: Duration = Duration::from_millis(66);
+/// the empty screen, its title and the first news of every channel were drawn just before it.
+const SAVED: Duration = Duration::from_millis(132);
 /// How often time is told, and the terminal asked whether it is still there.
 const TICK: Duration = Duration::from_millis(500);
 /// How many events are taken in before the loop looks around.
