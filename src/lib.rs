@@ -14,4 +14,5 @@ pub mod observe;
 pub mod registry;
 pub mod report;
 pub mod sim;
+pub mod store;
 pub mod tui;
