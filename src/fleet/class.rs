@@ -36,14 +36,20 @@ pub fn guess_class(name: &str) -> Class {
             order: u16::try_from(order).unwrap_or(u16::MAX),
             origin: ClassOrigin::Guessed,
             rule: CleanText::new(&format!("the name holds the word \"{word}\"")),
+            rule_at: None,
             protection: if class == "prod" { Protection::Locked } else { Protection::Confirm },
+            pending: None,
+            rules: None,
         },
         None => Class {
             name: CleanText::new(UNCLASSIFIED),
             order: u16::try_from(RULES.len()).unwrap_or(u16::MAX),
             origin: ClassOrigin::Guessed,
             rule: CleanText::new("no word of the name suggests a class"),
+            rule_at: None,
             protection: Protection::Locked,
+            pending: None,
+            rules: None,
         },
     }
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{CleanText, ClusterKey, Entry, Problem, Signals, SourceState, Version};
+use super::{
+    AccessPath, Apart, ClassBook, ClassRules, CleanText, ClusterKey, Entry, Finding, Origin, Outlook, Phase,
+    Problem, SightingId, Signals, SourceState, TextMap, Version,
+};
 
 /// The coarse state of a cluster. The order of the variants is the order of precedence, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -113,6 +116,10 @@ impl Protection {
 pub enum ClassOrigin {
     /// From whole words of its name; a person has not said so.
     Guessed,
+    /// By a rule of the fleet file, or by its `Cluster` object there.
+    Declared,
+    /// By an operator's own decision.
+    Override,
 }
 
 impl ClassOrigin {
@@ -120,6 +127,8 @@ impl ClassOrigin {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Guessed => "guessed",
+            Self::Declared => "declared",
+            Self::Override => "override",
         }
     }
 }
@@ -133,10 +142,40 @@ pub struct Class {
     pub order: u16,
     /// How it was found.
     pub origin: ClassOrigin,
-    /// The rule that matched, for people: the word of the name.
+    /// The rule that matched, for people: the word of the name, the selector.
     pub rule: CleanText,
+    /// Where the rule stands.
+    pub rule_at: Option<Origin>,
     /// Its protection.
     pub protection: Protection,
+    /// A change that would lower the protection and waits for somebody to accept it.
+    pub pending: Option<PendingClass>,
+    /// What the class wants; `None` if nothing declares it.
+    pub rules: Option<Arc<ClassRules>>,
+}
+
+/// A class that a cluster would be of by its labels of today, if somebody accepted the weaker protection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingClass {
+    /// That class.
+    pub to: CleanText,
+    /// Its protection.
+    pub protection: Protection,
+    /// What changed, for people: `label.env was prod and is dev`.
+    pub because: CleanText,
+}
+
+/// A parameter of a cluster and where its value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name.
+    pub key: CleanText,
+    /// Its value.
+    pub value: CleanText,
+    /// `fleet acme`, `class prod`, `cluster prod-eu-1`.
+    pub from: CleanText,
+    /// Where that stands.
+    pub origin: Option<Origin>,
 }
 
 /// One cluster of the fleet.
@@ -150,12 +189,48 @@ pub struct Cluster {
     pub signals: Signals,
     /// What that comes to.
     pub verdict: Verdict,
+    /// Properties: of the sources, and captured from the name by the class's pattern.
+    pub properties: TextMap,
+    /// Parameters, in the order of their names.
+    pub parameters: Arc<[Parameter]>,
+    /// What is not as it should be, the worst first.
+    pub findings: Arc<[Finding]>,
+    /// How many more there are that the fleet file ignores.
+    pub ignored: usize,
+    /// Its next upgrade.
+    pub outlook: Option<Arc<Outlook>>,
+    /// The sighting whose access path it is contacted over; `None` if it is not contacted.
+    pub path_in_use: Option<SightingId>,
 }
 
 impl Cluster {
+    /// A cluster that nobody has looked at yet.
+    pub fn new(entry: Entry, class: Class) -> Self {
+        let properties = entry.properties.clone();
+        Self {
+            entry,
+            class,
+            signals: Signals::default(),
+            verdict: Verdict { state: State::New, reasons: Vec::new() },
+            properties,
+            parameters: Arc::new([]),
+            findings: Arc::new([]),
+            ignored: 0,
+            outlook: None,
+            path_in_use: None,
+        }
+    }
+
     /// Its key.
     pub fn key(&self) -> &ClusterKey {
         &self.entry.key
+    }
+
+    /// The path it is contacted over; while it is not, the one that would be taken first.
+    pub fn path(&self) -> Option<&AccessPath> {
+        let used =
+            self.path_in_use.as_ref().and_then(|id| self.entry.paths.iter().find(|p| p.sighting == *id));
+        used.or_else(|| self.entry.path())
     }
 
     /// When anything of it was last seen.
@@ -181,6 +256,11 @@ impl Cluster {
     /// How many minors the oldest kubelet is behind the API server; negative if it is ahead.
     pub fn kubelet_skew(&self) -> Option<i32> {
         self.version()?.minors_ahead_of(self.oldest_kubelet()?)
+    }
+
+    /// Whether nothing is known of it yet that its first contact could tell. A cluster that is never contacted waits for nothing.
+    pub fn is_awaited(&self) -> bool {
+        self.verdict.state == State::New && self.signals.attempts.phase != Phase::Parked
     }
 
     /// Whether what is shown of it was confirmed by the newest attempt to contact it.
@@ -239,10 +319,23 @@ pub struct Fleet {
     pub problems: Vec<Problem>,
     /// Whether the sources have been read at least once; before that, an empty fleet says nothing.
     pub loaded: bool,
+    /// Whether nothing is about to change because of what sources and polls have told: until then two rows may yet turn out to be
+    /// one cluster, or a cluster may answer on its next path.
+    pub settled: bool,
     /// The context that `current-context` names.
     pub current: Option<ClusterKey>,
     /// Where clusters were looked for, and whether anything was there.
     pub looked_in: Vec<(CleanText, bool)>,
+    /// The classes and their rules.
+    pub classes: Arc<ClassBook>,
+    /// What is not as it should be and belongs to no cluster.
+    pub findings: Arc<[Finding]>,
+    /// How many more of those there are that the fleet file ignores.
+    pub ignored: usize,
+    /// What looks like one cluster and was kept apart.
+    pub apart: Arc<[Apart]>,
+    /// The fleet files that were read, the machine's own first.
+    pub files: Vec<CleanText>,
 }
 
 impl Fleet {

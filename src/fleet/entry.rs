@@ -1,12 +1,10 @@
 //! What a source says about a cluster, before anybody has contacted it.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{CleanText, ClusterKey};
+use super::{CleanText, ClusterKey, Facts, Identity, SightingId, SourceRef, TextMap};
 
 /// Where in a file something stands. Lines and columns count from 1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,50 +45,6 @@ pub struct Problem {
     pub hint: Option<CleanText>,
 }
 
-/// The kinds of places clusters are learned from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum SourceKind {
-    /// A kubeconfig file.
-    Kubeconfig,
-}
-
-impl SourceKind {
-    /// The word as it is printed.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Kubeconfig => "kubeconfig",
-        }
-    }
-}
-
-/// One place where a cluster was learned of: the source's name and what the cluster is called there.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SourceRef {
-    /// The kind.
-    pub kind: SourceKind,
-    /// The source, `~/.kube/config`.
-    pub name: CleanText,
-    /// The name there, a context.
-    pub reference: CleanText,
-    /// Where in the source.
-    pub origin: Option<Origin>,
-}
-
-/// The state of one source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceState {
-    /// The kind.
-    pub kind: SourceKind,
-    /// The source's name.
-    pub name: CleanText,
-    /// How many entries it gave.
-    pub entries: usize,
-    /// When it was last read to the end.
-    pub synced_at: Option<DateTime<Utc>>,
-    /// What was wrong with it.
-    pub problems: Vec<Problem>,
-}
-
 /// How requests to a cluster are authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Method {
@@ -128,6 +82,12 @@ impl Method {
 /// A way to reach a cluster, as far as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessPath {
+    /// The sighting that told of it.
+    pub sighting: SightingId,
+    /// Whether it is for emergencies only and never chosen by the program itself.
+    pub break_glass: bool,
+    /// The hub through which requests go, if the server is not the cluster's own.
+    pub via: Option<CleanText>,
     /// Who one signs in as, shared by many clusters: `ana@corp`, `aws: profile pay`.
     pub identity: CleanText,
     /// How.
@@ -144,24 +104,160 @@ pub struct AccessPath {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// One cluster as its sources describe it.
+impl AccessPath {
+    /// A path of which only identity and method are known.
+    pub fn new(identity: CleanText, method: Method) -> Self {
+        Self {
+            sighting: SightingId::default(),
+            break_glass: false,
+            via: None,
+            identity,
+            method,
+            server: None,
+            insecure: false,
+            proxy: None,
+            impersonates: None,
+            expires_at: None,
+        }
+    }
+}
+
+/// Why two sightings are one cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MergeBy {
+    /// A person said so.
+    Decision,
+    /// The UID of `kube-system` is the same.
+    Uid,
+    /// Server and signing certificate are the same.
+    ServerAndAuthority,
+    /// The server's URL is the same, and nothing speaks against it.
+    Server,
+}
+
+impl MergeBy {
+    /// The word as JSON has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Decision => "decision",
+            Self::Uid => "uid",
+            Self::ServerAndAuthority => "server-and-authority",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// Why one sighting joined another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergeLink {
+    /// The one that was there.
+    pub first: SightingId,
+    /// The one that joined it.
+    pub second: SightingId,
+    /// Why.
+    pub by: MergeBy,
+    /// The value that they share, for people.
+    pub value: CleanText,
+}
+
+/// Where sources contradict each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The field: `name`, `label.env`, `server`, `version`.
+    pub field: CleanText,
+    /// Who says what; the first one was taken.
+    pub values: Vec<(SightingId, CleanText)>,
+}
+
+/// Where a field's value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provenance {
+    /// The field: `name`, `region`, `label.env`, `property.location`.
+    pub field: CleanText,
+    /// Who says it: a sighting, `fleet.yaml:12`, `you`.
+    pub from: CleanText,
+}
+
+/// One cluster as all its sources describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its key.
     pub key: ClusterKey,
     /// Its shown name.
     pub name: CleanText,
-    /// Where it was learned of.
+    /// UID of `kube-system`, as sources say it or as it was seen before.
+    pub uid: Option<CleanText>,
+    /// Where it was learned of, the weightiest first.
     pub sources: Vec<SourceRef>,
-    /// How to reach it; the first is preferred. Empty if no source says.
+    /// How to reach it; the first is preferred, unless it is for emergencies only. Empty if no source says.
     pub paths: Vec<AccessPath>,
-    /// Labels from the sources.
-    pub labels: Arc<BTreeMap<CleanText, CleanText>>,
+    /// The API server's URL as the weightiest source that says one has it, whether or not a path leads there.
+    pub server: Option<CleanText>,
+    /// The sighting whose path a person has chosen, if its path is still there; the only way to one for emergencies.
+    pub chosen: Option<SightingId>,
+    /// Labels from the sources and from people.
+    pub labels: TextMap,
+    /// Properties from the sources.
+    pub properties: TextMap,
+    /// What the sources say about it, the weightiest first in each part.
+    pub facts: Facts,
+    /// When the newest of them said so.
+    pub said_at: Option<DateTime<Utc>>,
+    /// Why its sightings are one cluster.
+    pub merges: Vec<MergeLink>,
+    /// Where they contradict each other.
+    pub conflicts: Vec<Conflict>,
+    /// Where values come from, where more than one place could have said them.
+    pub provenance: Vec<Provenance>,
+    /// Since when no source has known it any more: a tombstone.
+    pub gone_at: Option<DateTime<Utc>>,
+    /// Whether it hosts one of the sources.
+    pub hosts_source: bool,
     /// What is wrong with the entry. One of severity [`Severity::Error`] means that it is never dialled.
     pub problems: Vec<Problem>,
 }
 
 impl Entry {
+    /// An entry of which only key and name are known.
+    pub fn new(key: ClusterKey, name: CleanText) -> Self {
+        Self {
+            key,
+            name,
+            uid: None,
+            sources: Vec::new(),
+            paths: Vec::new(),
+            server: None,
+            chosen: None,
+            labels: TextMap::default(),
+            properties: TextMap::default(),
+            facts: Facts::default(),
+            said_at: None,
+            merges: Vec::new(),
+            conflicts: Vec::new(),
+            provenance: Vec::new(),
+            gone_at: None,
+            hosts_source: false,
+            problems: Vec::new(),
+        }
+    }
+
+    /// The path to take: the one that a person has chosen, else the first that is not for emergencies only.
+    pub fn path(&self) -> Option<&AccessPath> {
+        let chosen = self.chosen.as_ref().and_then(|id| self.paths.iter().find(|p| p.sighting == *id));
+        chosen.or_else(|| self.paths.iter().find(|p| !p.break_glass))
+    }
+
+    /// Everything by which it is found again, the surest first: the UID of `kube-system`, then what each source calls it.
+    pub fn identities(&self) -> Vec<Identity> {
+        let uid = self.uid.iter().map(Identity::of_uid);
+        uid.chain(self.sources.iter().map(|s| Identity::of_sighting(&s.id()))).collect()
+    }
+
+    /// The API server's URL: that of its first path, else as sources say.
+    pub fn server(&self) -> Option<&CleanText> {
+        self.paths.first().and_then(|path| path.server.as_ref()).or(self.server.as_ref())
+    }
+
     /// The first problem that keeps the cluster from being contacted.
     pub fn unusable(&self) -> Option<&Problem> {
         self.problems.iter().find(|p| p.severity == Severity::Error)

@@ -8,13 +8,11 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
+use super::almanac::{BadTable, Head, Table, is_stale};
 use super::{Minor, Version};
 
 /// The calendar as it was written down.
 const DATA: &str = include_str!("data/releases.txt");
-
-/// After how many days the calendar is too old to be believed without a word.
-const STALE_AFTER_DAYS: i64 = 180;
 
 /// One minor release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,19 +70,7 @@ impl Calendar {
 
     /// Reads a calendar: a `source:` line, a `date:` line, and a line for each release. `None` if any line is not understood.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut calendar = Self::EMPTY;
-        for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
-            if let Some(source) = line.strip_prefix("source:") {
-                source.trim().clone_into(&mut calendar.source);
-            } else if let Some(date) = line.strip_prefix("date:") {
-                calendar.date = date.trim().parse().ok()?;
-            } else {
-                calendar.releases.push(parse_release(line)?);
-            }
-        }
-        calendar.releases.sort_by_key(|r| r.minor);
-        let complete = calendar.date != NaiveDate::MIN && !calendar.releases.is_empty();
-        complete.then_some(calendar)
+        Self::read(text).ok()
     }
 
     /// The release, if it is in the calendar.
@@ -117,28 +103,42 @@ impl Calendar {
 
     /// A sentence if the calendar was written so long ago that it may be wrong.
     pub fn staleness(&self, now: DateTime<Utc>) -> Option<String> {
-        let days = now.date_naive().signed_duration_since(self.date).num_days();
-        (days > STALE_AFTER_DAYS).then(|| {
+        is_stale(self.date, now).map(|days| {
             format!("release dates are {days} days old (read {}), newer releases may be missing", self.date)
         })
     }
 }
 
-fn parse_release(line: &str) -> Option<Release> {
-    let mut words = line.split_whitespace();
-    let (minor, released, end, kind) = (words.next()?, words.next()?, words.next()?, words.next()?);
-    let planned = match kind {
-        "planned" => true,
-        "ended" => false,
-        _ => return None,
-    };
-    let release = Release {
-        minor: minor.parse().ok()?,
-        released: released.parse().ok()?,
-        end_of_life: end.parse().ok()?,
-        planned,
-    };
-    (words.next().is_none() && release.released < release.end_of_life).then_some(release)
+impl Table for Calendar {
+    type Row = Release;
+
+    fn row(words: &[&str]) -> Result<Release, String> {
+        let &[minor, released, end, kind] = words else {
+            return Err("a row has a release, two dates, and `ended` or `planned`".to_owned());
+        };
+        let date = |text: &str| text.parse().map_err(|_| format!("`{text}` is not a date"));
+        let release = Release {
+            minor: minor.parse().map_err(|_| format!("`{minor}` is not a release such as 1.35"))?,
+            released: date(released)?,
+            end_of_life: date(end)?,
+            planned: match kind {
+                "planned" => true,
+                "ended" => false,
+                _ => return Err(format!("`{kind}` is neither `ended` nor `planned`")),
+            },
+        };
+        if release.released < release.end_of_life {
+            Ok(release)
+        } else {
+            Err(format!("{minor} ends before it is released"))
+        }
+    }
+
+    fn make(head: Head, mut releases: Vec<Release>) -> Result<Self, BadTable> {
+        head.no_more()?;
+        releases.sort_by_key(|r| r.minor);
+        Ok(Self { source: head.source, date: head.date, releases })
+    }
 }
 
 /// The last supported day of a release by the built-in calendar.

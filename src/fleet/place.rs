@@ -1,6 +1,6 @@
 //! Where a cluster runs and who runs it: from its nodes, its version and its address, or else guessed from names.
 
-use super::{CleanText, Cluster, Version};
+use super::{CleanText, Cluster, Minor, Version};
 
 /// Something said of a cluster, and whether it is only a guess from a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,30 +22,82 @@ impl Told {
 }
 
 impl Cluster {
-    /// The region: of its nodes, of its labels, of its address, or guessed from its name.
+    /// The region: of its nodes, as its sources say, of its labels, of its address, or guessed from its name.
     pub fn region(&self) -> Option<Told> {
         let nodes = self.signals.nodes.value().and_then(|n| n.region.as_ref());
         let labels = &self.entry.labels;
         let label =
             ["topology.kubernetes.io/region", "region"].iter().find_map(|k| labels.get(&CleanText::new(k)));
         nodes
+            .or(self.entry.facts.region.as_ref())
             .or(label)
             .map(|region| Told { value: region.clone(), guessed: false })
             .or_else(|| guess_region(self.entry.name.as_str(), self.server_text()))
     }
 
-    /// The provider or distribution: of its nodes, its version or its address.
+    /// The provider or distribution: of its nodes, its version or its kubelets' versions, as its sources say, or by its address.
     pub fn provider(&self) -> Option<Told> {
         let nodes = self.signals.nodes.value();
-        let kubelets = nodes.into_iter().flat_map(|n| n.kubelets.iter().map(|(version, _)| version));
+        let mut kubelets = nodes.into_iter().flat_map(|n| n.kubelets.iter().map(|(version, _)| version));
         let from_nodes = nodes.and_then(|n| n.provider.as_ref());
-        guess_provider(self.version(), self.server_text(), from_nodes)
-            .or_else(|| kubelets.into_iter().find_map(|v| provider_of_version(v)).map(Told::known))
+        let seen = guess_provider(self.version(), None, from_nodes)
+            .or_else(|| kubelets.find_map(provider_of_version).map(Told::known));
+        let said = || self.entry.facts.provider.clone().map(|value| Told { value, guessed: false });
+        seen.or_else(said).or_else(|| guess_provider(self.told_version(), self.server_text(), None))
     }
 
-    fn server_text(&self) -> Option<&str> {
-        self.entry.paths.first()?.server.as_ref().map(CleanText::as_str)
+    /// The account, subscription or project, as its sources say.
+    pub fn account(&self) -> Option<Told> {
+        self.entry.facts.account.clone().map(|value| Told { value, guessed: false })
     }
+
+    /// Who owns it: as its property `owner` says, or else its class.
+    pub fn owner(&self) -> Option<CleanText> {
+        let own = self.properties.get(&CleanText::new("owner")).filter(|owner| !owner.is_empty()).cloned();
+        own.or_else(|| self.class.rules.as_ref()?.spec.owner.as_deref().map(CleanText::new))
+    }
+
+    /// The tenants that share it: of its property `tenant`, and of its class, in that order.
+    pub fn tenants(&self) -> Vec<CleanText> {
+        let own = self.properties.get(&CleanText::new("tenant")).filter(|tenant| !tenant.is_empty());
+        let mut all: Vec<CleanText> = own.cloned().into_iter().collect();
+        let of_class = self.class.rules.as_ref().and_then(|rules| rules.spec.tenants.as_ref());
+        for tenant in of_class.into_iter().flatten().map(|t| CleanText::new(t)) {
+            if !all.contains(&tenant) {
+                all.push(tenant);
+            }
+        }
+        all
+    }
+
+    /// The control plane's version as last seen, or else as its sources say.
+    pub fn told_version(&self) -> Option<&Version> {
+        self.version().or(self.entry.facts.version.as_ref())
+    }
+
+    /// The oldest version that its class allows: a release, and a patch of it if the class names one. `None` if it sets
+    /// none, or one that is no version.
+    pub fn floor(&self) -> Option<(Minor, Option<u16>)> {
+        wanted(self.class.rules.as_ref()?.spec.versions.floor.as_deref()?)
+    }
+
+    /// The version that its class is to go to, read like [`Cluster::floor`].
+    pub fn target(&self) -> Option<(Minor, Option<u16>)> {
+        wanted(self.class.rules.as_ref()?.spec.versions.target.as_deref()?)
+    }
+
+    /// The address of its own server; a hub's says nothing of the clusters behind it.
+    fn server_text(&self) -> Option<&str> {
+        let own = self.entry.paths.iter().find(|path| path.via.is_none())?;
+        own.server.as_ref().map(CleanText::as_str)
+    }
+}
+
+/// `1.34`, or `1.34.5`.
+fn wanted(text: &str) -> Option<(Minor, Option<u16>)> {
+    let text = text.trim();
+    let release = || text.parse().ok().map(|line| (line, None));
+    release().or_else(|| text.parse::<Version>().ok().map(|v| (v.line, Some(v.patch))))
 }
 
 /// What distributions append to the version they build.
@@ -212,6 +264,7 @@ fn region_in(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
+    use super::super::{Signals, spec};
     use super::*;
 
     #[test]
@@ -255,6 +308,59 @@ mod tests {
             let told = guess_region(name, server);
             assert_eq!(told.as_ref().map(|t| (t.value.as_str(), t.guessed)), expect, "{name} {server:?}");
         }
+    }
+
+    #[test]
+    fn what_sources_say_beats_names_and_nodes_beat_sources() {
+        let mut c = cluster("prod-eu-west-3", Signals::default());
+        c.entry.paths[0].server = Some("https://x.azmk8s.io:443".into());
+        assert_eq!(c.region().map(|t| t.guessed), Some(true));
+        assert_eq!(c.provider(), Some(Told::guess("aks")));
+        c.entry.facts.version = "v1.35.4+rke2r1".parse().ok();
+        assert_eq!(c.provider(), Some(Told::known("rke2")));
+        c.entry.facts.region = Some("fra".into());
+        c.entry.facts.provider = Some("capa".into());
+        assert_eq!((c.region(), c.provider()), (Some(Told::known("fra")), Some(Told::known("capa"))));
+        assert_eq!(c.told_version(), c.entry.facts.version.as_ref());
+        c.signals = healthy();
+        assert_eq!(c.told_version().map(ToString::to_string).as_deref(), Some("v1.35.4"));
+        let summary = &mut c.signals.nodes.last.as_mut().unwrap().value;
+        summary.region = Some("eu-north-1".into());
+        summary.provider = Some("eks".into());
+        assert_eq!((c.region(), c.provider()), (Some(Told::known("eu-north-1")), Some(Told::known("eks"))));
+    }
+
+    #[test]
+    fn the_address_of_a_hub_says_nothing_of_its_clusters() {
+        let mut c = cluster("pay", Signals::default());
+        c.entry.paths[0].server = Some("https://x.gr7.us-east-1.eks.amazonaws.com".into());
+        assert_eq!((c.region(), c.provider()), (Some(Told::known("us-east-1")), Some(Told::guess("eks"))));
+        c.entry.paths[0].via = Some("hub".into());
+        assert_eq!((c.region(), c.provider()), (None, None));
+    }
+
+    #[test]
+    fn owners_and_tenants_are_its_own_first_and_then_its_classs() {
+        let mut c = cluster("a", Signals::default());
+        assert_eq!((c.owner(), c.tenants(), c.floor(), c.target()), (None, Vec::new(), None, None));
+        let spec = spec::ClassSpec {
+            owner: Some("team a".to_owned()),
+            tenants: Some(vec!["x".to_owned(), "y".to_owned()]),
+            versions: spec::VersionRules {
+                floor: Some(" v1.34 ".to_owned()),
+                target: Some("1.35.2".to_owned()),
+                ..spec::VersionRules::default()
+            },
+            ..spec::ClassSpec::default()
+        };
+        c.class.rules = Some(std::sync::Arc::new(class_rules("a", spec)));
+        assert_eq!(c.owner(), Some("team a".into()));
+        assert_eq!(c.tenants(), ["x".into(), "y".into()]);
+        assert_eq!(c.floor(), Some((Minor { major: 1, minor: 34 }, None)));
+        assert_eq!(c.target(), Some((Minor { major: 1, minor: 35 }, Some(2))));
+        c.properties =
+            std::sync::Arc::new([("owner".into(), "me".into()), ("tenant".into(), "y".into())].into());
+        assert_eq!((c.owner(), c.tenants()), (Some("me".into()), vec!["y".into(), "x".into()]));
     }
 
     #[test]

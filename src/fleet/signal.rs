@@ -1,10 +1,11 @@
 //! What was seen of a cluster, each reading with its age.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{CleanText, ClusterKey, Failure, Version};
+use super::{CleanText, ClusterKey, Failure, Inspection, Version};
 
 /// A value and when it was true.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +126,8 @@ pub struct NodeSummary {
     pub cordoned: usize,
     /// Those that are cordoned and not Ready: being worked on, not broken. Included in `cordoned`.
     pub cordoned_not_ready: usize,
+    /// Names of up to 16 nodes, the first by name: who they are tells a restored cluster from the one it was copied from.
+    pub names: Vec<CleanText>,
     /// Names of up to 8 nodes that are not Ready.
     pub not_ready: Vec<CleanText>,
     /// Kubelet versions with how many nodes run each, oldest first.
@@ -226,6 +229,8 @@ pub struct Signals {
     pub credential_expires_at: Option<DateTime<Utc>>,
     /// The server's clock minus ours, in seconds.
     pub clock_skew_seconds: Option<i64>,
+    /// What the newest inspection found; `None` before the first.
+    pub inspection: Option<Arc<Inspection>>,
     /// Why the cluster as a whole cannot be reached; `None` while it can.
     pub unreachable: Option<Failure>,
     /// How contacting it has gone.

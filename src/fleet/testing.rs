@@ -15,34 +15,32 @@ pub(super) fn now() -> DateTime<Utc> {
 
 pub(super) fn path() -> AccessPath {
     AccessPath {
-        identity: "ana@corp".into(),
-        method: Method::ClientCertificate,
         server: Some("https://10.0.0.9:6443".into()),
         insecure: false,
         proxy: None,
         impersonates: None,
         expires_at: None,
+        ..AccessPath::new("ana@corp".into(), Method::ClientCertificate)
     }
 }
 
 pub(super) fn entry(name: &str) -> Entry {
     let name = CleanText::new(name);
     Entry {
-        key: ClusterKey::new(&name),
-        name: name.clone(),
         sources: vec![SourceRef {
             kind: SourceKind::Kubeconfig,
             name: "~/.kube/config".into(),
-            reference: name,
+            reference: name.clone(),
             origin: Some(Origin {
                 path: PathBuf::from("/home/ana/.kube/config"),
                 line: Some(3),
                 column: None,
             }),
+            gone_at: None,
         }],
         paths: vec![path()],
         labels: Arc::new(BTreeMap::new()),
-        problems: Vec::new(),
+        ..Entry::new(ClusterKey::new(&name), name.clone())
     }
 }
 
@@ -105,5 +103,20 @@ pub(super) fn healthy() -> Signals {
 pub(super) fn cluster(name: &str, signals: Signals) -> Cluster {
     let entry = entry(name);
     let verdict = verdict(&entry, &signals, now(), &Thresholds::default());
-    Cluster { class: guess_class(name), entry, signals, verdict }
+    Cluster { signals, verdict, ..Cluster::new(entry, guess_class(name)) }
+}
+
+/// A declared class with its rules.
+pub(super) fn class_rules(name: &str, spec: spec::ClassSpec) -> ClassRules {
+    let origin = Origin { path: PathBuf::from("/home/ana/fleet.yaml"), line: Some(7), column: None };
+    let object = spec::Object {
+        name: name.to_owned(),
+        labels: BTreeMap::new(),
+        origin,
+        places: BTreeMap::new(),
+        policy: false,
+        spec: spec.clone(),
+    };
+    let hours = Arc::new(window::Hours::of(&spec));
+    ClassRules { name: name.into(), inherits: Vec::new(), spec, object: Arc::new(object), hours }
 }

@@ -2,9 +2,16 @@
 //!
 //! A verdict is a list of reasons, each arguing for a state; the worst one is the cluster's. Readings outlive the contact they
 //! came from, so a reason is capped by how the cluster is known: what was last seen of a cluster that cannot be
-//! reached is worth a warning at most, and before the first contact nothing counts.
+//! reached is worth a warning at most, and before the first contact nothing counts. Of a cluster that nobody can contact, what a
+//! hub says of it is all there is, and that is second-hand: worth a warning at most, or OK.
+
+mod breached;
+mod hub;
 
 use chrono::{DateTime, TimeDelta, Utc};
+
+pub use breached::with_findings;
+use hub::Word;
 
 use super::lifecycle::{self, Calendar, Skew, Support};
 use super::{
@@ -13,7 +20,7 @@ use super::{
 };
 
 /// The codes of findings. A reason's code is one of these or an [`ErrorCode`]'s word; they never change their meaning.
-pub const FINDING_CODES: [&str; 10] = [
+pub const FINDING_CODES: [&str; 27] = [
     "NOT_READY",
     "NODES_NOT_READY",
     "CERT_EXPIRES",
@@ -24,6 +31,25 @@ pub const FINDING_CODES: [&str; 10] = [
     "SKEW",
     "CLOCK_SKEW",
     "INSECURE",
+    // What hubs say of clusters, and of those that nobody can contact.
+    "HUB_SAYS",
+    "NO_PATH",
+    "GONE",
+    // Breaches of weight, see [`breaches`](super::breaches).
+    "NAME_PATTERN",
+    "DOMAIN",
+    "BELOW_FLOOR",
+    "LABEL_MISSING",
+    "LABEL_VALUE",
+    "SERVICE_MISSING",
+    "SERVICE_VERSION",
+    "NETWORK_POLICY",
+    "SOURCE_MISSING",
+    "UNCLASSIFIED",
+    "CLASS_WAITS",
+    "CONFLICT",
+    "ORPHAN",
+    "GHOST",
 ];
 
 /// The numbers that the rules use.
@@ -41,6 +67,8 @@ pub struct Thresholds {
     pub nodes_crit_percent: usize,
     /// A larger difference of the clocks is a warning: 30 s.
     pub clock_skew: TimeDelta,
+    /// How long a hub's word of a cluster counts if the cluster sends no heartbeats to it: 24 hours.
+    pub hub_word: TimeDelta,
 }
 
 impl Default for Thresholds {
@@ -52,6 +80,7 @@ impl Default for Thresholds {
             not_ready_crit: 2,
             nodes_crit_percent: 20,
             clock_skew: TimeDelta::seconds(30),
+            hub_word: TimeDelta::hours(24),
         }
     }
 }
@@ -62,13 +91,21 @@ enum Contact {
     Never,
     Lost,
     Live,
+    /// No way to contact it, and it was never seen: only told of.
+    Told,
 }
 
 /// Judges a cluster by what is known of it at `now`.
 pub fn verdict(entry: &Entry, signals: &Signals, now: DateTime<Utc>, t: &Thresholds) -> Verdict {
     let contact = contact(entry, signals);
     let mut judge = Judge { now, t, signals, contact, reasons: Vec::new() };
-    judge.reachability(entry);
+    let word = hub::word(entry, now, t);
+    if entry.gone_at.is_some() {
+        judge.gone(entry);
+    } else {
+        judge.reachability(entry, word.as_ref());
+        judge.hub(word.as_ref());
+    }
     judge.readiness();
     judge.nodes();
     judge.serving_certificate();
@@ -86,9 +123,12 @@ pub fn verdict(entry: &Entry, signals: &Signals, now: DateTime<Utc>, t: &Thresho
 }
 
 fn contact(entry: &Entry, signals: &Signals) -> Contact {
-    if entry.unusable().is_some() || signals.unreachable.is_some() {
+    let seen = signals.attempts.last_success.is_some();
+    if entry.gone_at.is_some() || entry.path().is_none() {
+        if seen { Contact::Lost } else { Contact::Told }
+    } else if entry.unusable().is_some() || signals.unreachable.is_some() {
         Contact::Lost
-    } else if signals.attempts.last_success.is_some() {
+    } else if seen {
         Contact::Live
     } else {
         Contact::Never
@@ -127,7 +167,7 @@ impl Judge<'_> {
     ) {
         match self.contact {
             Contact::Live => self.push(code, severity, message, since, Some(about)),
-            Contact::Lost => {
+            Contact::Lost | Contact::Told => {
                 let message = format!("when last seen: {message}");
                 self.push(code, severity.max(State::Warn), &message, since, Some(about));
             }
@@ -146,16 +186,22 @@ impl Judge<'_> {
     ) {
         let cap = match self.contact {
             Contact::Live => State::Crit,
-            Contact::Lost => State::Warn,
+            Contact::Lost | Contact::Told => State::Warn,
             Contact::Never => State::New,
         };
         self.push(code, severity.max(cap), message, since, Some(about));
     }
 
     /// An entry that cannot be used, and a cluster that cannot be reached or refuses us.
-    fn reachability(&mut self, entry: &Entry) {
+    fn reachability(&mut self, entry: &Entry, word: Option<&Word>) {
         if let Some(problem) = entry.unusable() {
-            self.push(ErrorCode::Config.as_str(), State::Down, problem.message.as_str(), None, Some("entry"));
+            // A hub that hears of the cluster knows that it is there; what is broken is our way to it.
+            let severity = if word.is_some_and(Word::is_known) { State::Warn } else { State::Down };
+            self.push(ErrorCode::Config.as_str(), severity, problem.message.as_str(), None, Some("entry"));
+            return;
+        }
+        if entry.path().is_none() {
+            self.no_path(entry, word);
             return;
         }
         let Some(failure) = &self.signals.unreachable else { return };
@@ -213,7 +259,7 @@ impl Judge<'_> {
 
     /// The credential in use. One that a plugin or a file renews is judged by the server alone.
     fn credential(&mut self, entry: &Entry) {
-        let path = entry.paths.first();
+        let path = entry.path();
         if path.is_some_and(|p| matches!(p.method, Method::Exec | Method::AuthProvider | Method::TokenFile)) {
             return;
         }
@@ -355,7 +401,7 @@ impl Judge<'_> {
     }
 
     fn insecure(&mut self, entry: &Entry) {
-        if entry.paths.first().is_some_and(|p| p.insecure) {
+        if entry.path().is_some_and(|p| p.insecure) {
             let message = "the server's certificate is not checked";
             self.fact("INSECURE", State::Warn, message, None, "apiserver/serving");
         }

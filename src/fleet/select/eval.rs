@@ -6,24 +6,18 @@ use std::cmp::Ordering;
 use chrono::TimeDelta;
 
 use super::ast::{Expr, Op, Term};
-use super::field::{Field, Flag, Kind};
+use super::field::{Field, Kind};
 use super::value::Value;
-use super::{Scope, Truth};
+use super::{Truth, View, flag};
 use crate::fleet::lifecycle::{Calendar, Support};
-use crate::fleet::{
-    AccessPath, ClassOrigin, CleanText, Cluster, Method, Minor, NodeSummary, Protection, Told, UNCLASSIFIED,
-    Version, age,
-};
+use crate::fleet::{AccessPath, CleanText, Cluster, Method, Minor, NodeSummary, TextMap, Told, Version, age};
 
-/// A cluster that last answered longer ago is stale even if nothing has failed since: two of the slowest polls.
-const STALE_AFTER: TimeDelta = TimeDelta::minutes(10);
-
-pub(super) fn evaluate(expr: &Expr, cluster: &Cluster, scope: &Scope<'_>) -> Truth {
+pub(super) fn evaluate(expr: &Expr, cluster: &Cluster, view: &View<'_>) -> Truth {
     match expr {
-        Expr::And(parts) => fold(parts, Truth::Yes, Truth::No, Truth::and, cluster, scope),
-        Expr::Or(parts) => fold(parts, Truth::No, Truth::Yes, Truth::or, cluster, scope),
-        Expr::Not(inner) => !evaluate(inner, cluster, scope),
-        Expr::Term(term) => holds(term, cluster, scope),
+        Expr::And(parts) => fold(parts, Truth::Yes, Truth::No, Truth::and, cluster, view),
+        Expr::Or(parts) => fold(parts, Truth::No, Truth::Yes, Truth::or, cluster, view),
+        Expr::Not(inner) => !evaluate(inner, cluster, view),
+        Expr::Term(term) => holds(term, cluster, view),
     }
 }
 
@@ -34,11 +28,11 @@ fn fold(
     settled: Truth,
     join: impl Fn(Truth, Truth) -> Truth,
     cluster: &Cluster,
-    scope: &Scope<'_>,
+    view: &View<'_>,
 ) -> Truth {
     let mut result = start;
     for part in parts {
-        result = join(result, evaluate(part, cluster, scope));
+        result = join(result, evaluate(part, cluster, view));
         if result == settled {
             break;
         }
@@ -46,21 +40,21 @@ fn fold(
     result
 }
 
-fn holds(term: &Term, cluster: &Cluster, scope: &Scope<'_>) -> Truth {
+fn holds(term: &Term, cluster: &Cluster, view: &View<'_>) -> Truth {
     match term {
-        Term::Word(word) => anywhere(cluster, |text| contains(text, word)).into(),
-        Term::Pattern(pattern) => anywhere(cluster, |text| pattern.is_match(text)).into(),
+        Term::Word(word) => anywhere(cluster, view, |text| contains(text, word)).into(),
+        Term::Pattern(pattern) => anywhere(cluster, view, |text| pattern.is_match(text)).into(),
         Term::Fuzzy(word) => is_subsequence(word, cluster.entry.name.as_str()).into(),
         Term::Labels(selector) => selector.matches(&cluster.entry.labels).into(),
-        Term::Compare { field, op, value } => compare(&read(field, cluster, scope), *op, value),
+        Term::Compare { field, op, value } => compare(&read(field, cluster, view), *op, value),
         Term::List { field, negated, values } => {
-            let reading = read(field, cluster, scope);
+            let reading = read(field, cluster, view);
             let any = values.iter().fold(Truth::No, |found, v| found.or(compare(&reading, Op::Eq, v)));
             if *negated { !any } else { any }
         }
-        Term::Is(flag) => is(*flag, cluster, scope),
+        Term::Is(flag) => flag::holds(*flag, cluster, view),
         Term::Has(field) => {
-            (!matches!(read(field, cluster, scope), Reading::Unknown | Reading::Absent)).into()
+            (!matches!(read(field, cluster, view), Reading::Unknown | Reading::Absent)).into()
         }
         Term::Class(name) => (cluster.class.name.as_str() == name).into(),
         Term::Cluster(name) => (cluster.key().as_str() == name || cluster.entry.name.as_str() == name).into(),
@@ -68,11 +62,11 @@ fn holds(term: &Term, cluster: &Cluster, scope: &Scope<'_>) -> Truth {
 }
 
 /// Whether a term holds, and why.
-pub(super) fn explain(term: &Term, cluster: &Cluster, scope: &Scope<'_>) -> (Truth, String) {
-    let truth = holds(term, cluster, scope);
+pub(super) fn explain(term: &Term, cluster: &Cluster, view: &View<'_>) -> (Truth, String) {
+    let truth = holds(term, cluster, view);
     let words = match term {
         Term::Compare { field, .. } | Term::List { field, .. } | Term::Has(field) => {
-            let reading = read(field, cluster, scope);
+            let reading = read(field, cluster, view);
             match reading.told() {
                 Some(told) => format!("{field} is {told}"),
                 None if reading == Reading::Absent => format!("there is no {field}"),
@@ -87,25 +81,21 @@ pub(super) fn explain(term: &Term, cluster: &Cluster, scope: &Scope<'_>) -> (Tru
         }
         Term::Fuzzy(_) | Term::Cluster(_) => format!("name is {}", cluster.entry.name),
         Term::Class(_) => format!("class is {}, {}", cluster.class.name, cluster.class.rule),
-        Term::Labels(_) => match cluster.entry.labels.len() {
-            0 => "it has no labels".to_owned(),
-            n => format!("it has {n} labels"),
-        },
-        Term::Is(flag) => match truth {
-            Truth::Yes => format!("it is {}", flag.as_str()),
-            Truth::No => format!("it is not {}", flag.as_str()),
-            Truth::Unknown => format!("whether it is {} is not measured yet", flag.as_str()),
-        },
+        Term::Labels(selector) => selector.reason(&cluster.entry.labels),
+        Term::Is(flag) => flag::words(*flag, truth, cluster),
     };
     (truth, words)
 }
 
 /// Whether any of the texts that a bare word looks at satisfies `test`.
-fn anywhere(cluster: &Cluster, test: impl Fn(&str) -> bool) -> bool {
+fn anywhere(cluster: &Cluster, view: &View<'_>, test: impl Fn(&str) -> bool) -> bool {
     test(cluster.entry.name.as_str())
-        || test(cluster.class.name.as_str())
+        || (!view.is_rule && test(cluster.class.name.as_str()))
         || cluster.entry.labels.values().any(|v| test(v.as_str()))
-        || cluster.region().is_some_and(|region| test(region.value.as_str()))
+        || cluster
+            .region()
+            .filter(|told| view.may_tell(told))
+            .is_some_and(|region| test(region.value.as_str()))
 }
 
 /// Whether `word` stands in `text`; without a capital letter it does not regard case.
@@ -165,20 +155,25 @@ impl Reading<'_> {
     }
 }
 
-fn read<'a>(field: &Field, cluster: &'a Cluster, scope: &Scope<'_>) -> Reading<'a> {
+fn read<'a>(field: &Field, cluster: &'a Cluster, view: &View<'_>) -> Reading<'a> {
     let (entry, signals) = (&cluster.entry, &cluster.signals);
     let path = entry.paths.first();
     match field {
         Field::Name => one(&entry.name),
         Field::Class => word(cluster.class.name.as_str()),
         Field::State => word(cluster.verdict.state.as_str()),
-        Field::Region => told_or_unknown(cluster.region()),
-        Field::Provider => told_or_unknown(cluster.provider()),
+        Field::Region => told_or_unknown(cluster.region().filter(|told| view.may_tell(told))),
+        Field::Provider => told_or_unknown(cluster.provider().filter(|told| view.may_tell(told))),
+        Field::Account => told_or_unknown(cluster.account()),
+        Field::Tenant => owned(cluster.tenants()),
+        Field::Owner => owned(cluster.owner()),
         Field::Source => texts(entry.sources.iter().flat_map(|s| [s.kind.as_str(), s.name.as_str()])),
         Field::Context => texts(entry.sources.iter().map(|s| s.reference.as_str())),
-        Field::Server => path.and_then(|p| p.server.as_ref()).map_or(Reading::Absent, one),
-        Field::Version => cluster.version().map_or(Reading::Unknown, |v| Reading::Versions(vec![v])),
-        Field::Minor => cluster.version().map_or(Reading::Unknown, |v| Reading::Minor(v.line)),
+        Field::Server => entry.server().map_or(Reading::Absent, one),
+        Field::Path => owned(entry.paths.iter().flat_map(path_texts)),
+        Field::Merged => Reading::Count(number(entry.sources.len())),
+        Field::Version => cluster.told_version().map_or(Reading::Unknown, |v| Reading::Versions(vec![v])),
+        Field::Minor => cluster.told_version().map_or(Reading::Unknown, |v| Reading::Minor(v.line)),
         Field::Kubelet => match signals.nodes.value() {
             Some(nodes) if !nodes.kubelets.is_empty() => {
                 Reading::Versions(nodes.kubelets.iter().map(|(version, _)| version).collect())
@@ -186,27 +181,38 @@ fn read<'a>(field: &Field, cluster: &'a Cluster, scope: &Scope<'_>) -> Reading<'
             _ => Reading::Unknown,
         },
         Field::Skew => cluster.kubelet_skew().map_or(Reading::Unknown, |skew| Reading::Count(skew.into())),
-        Field::Eol => cluster.version().map_or(Reading::Unknown, |v| days_left(v.line, scope)),
-        Field::Nodes => signals.nodes.value().map_or(Reading::Unknown, |n| Reading::Count(number(n.total))),
-        Field::Ready => share(cluster, |n| n.ready),
+        Field::Eol => cluster.told_version().map_or(Reading::Unknown, |v| days_left(v.line, view)),
+        Field::Nodes => match (signals.nodes.value(), entry.facts.nodes) {
+            (Some(nodes), _) => Reading::Count(number(nodes.total)),
+            (None, Some((_, total))) => Reading::Count(number(total)),
+            (None, None) => Reading::Unknown,
+        },
+        Field::Ready => match (signals.nodes.value(), entry.facts.nodes) {
+            (None, Some((ready, total))) => Reading::Share(number(ready), number(total)),
+            _ => share(cluster, |n| n.ready),
+        },
         Field::Cordoned => share(cluster, |n| n.cordoned),
         Field::Cert => match &signals.serving_cert {
-            Some(cert) => Reading::Length(cert.value.not_after - scope.now),
+            Some(cert) => Reading::Length(cert.value.not_after - view.now),
             None => Reading::Unknown,
         },
-        Field::Token => token(cluster, path, scope),
+        Field::Token => token(cluster, path, view),
         Field::Identity => path.map_or(Reading::Absent, |p| one(&p.identity)),
         Field::Auth => path.map_or(Reading::Absent, |p| word(p.method.as_str())),
-        Field::Seen => cluster.seen_at().map_or(Reading::Unknown, |at| Reading::Length(scope.now - at)),
+        Field::Seen => cluster.seen_at().map_or(Reading::Unknown, |at| Reading::Length(view.now - at)),
         Field::Latency => signals
             .latency
             .as_ref()
             .and_then(|o| TimeDelta::from_std(o.value).ok())
             .map_or(Reading::Unknown, Reading::Length),
         Field::Why => texts(cluster.verdict.reasons.iter().flat_map(|r| [r.code, r.message.as_str()])),
-        Field::Id => signals.identity.value().map_or(Reading::Unknown, one),
-        Field::Label(key) => {
-            entry.labels.iter().find(|(k, _)| k.as_str() == key).map_or(Reading::Absent, |(_, v)| one(v))
+        Field::Finding => texts(cluster.findings.iter().map(|finding| finding.code)),
+        Field::Id => signals.identity.value().or(entry.uid.as_ref()).map_or(Reading::Unknown, one),
+        Field::Label(key) => value_of(&entry.labels, key),
+        Field::Property(key) => value_of(&cluster.properties, key),
+        Field::Parameter(key) => {
+            let found = cluster.parameters.iter().find(|p| p.key.as_str() == key);
+            found.map_or(Reading::Absent, |p| one(&p.value))
         }
         Field::Annotation(_)
         | Field::Pods
@@ -233,6 +239,21 @@ fn texts<'a>(all: impl Iterator<Item = &'a str>) -> Reading<'a> {
     if all.is_empty() { Reading::Absent } else { Reading::Texts(all) }
 }
 
+fn owned<'a>(all: impl IntoIterator<Item = CleanText>) -> Reading<'a> {
+    let all: Vec<Cow<'a, str>> = all.into_iter().map(|text| Cow::Owned(text.as_str().to_owned())).collect();
+    if all.is_empty() { Reading::Absent } else { Reading::Texts(all) }
+}
+
+fn value_of<'a>(map: &'a TextMap, key: &str) -> Reading<'a> {
+    map.iter().find(|(k, _)| k.as_str() == key).map_or(Reading::Absent, |(_, value)| one(value))
+}
+
+/// What an access path is found by: the sighting that told of it, and the hub it goes through.
+fn path_texts(path: &AccessPath) -> impl Iterator<Item = CleanText> + use<> {
+    let told_by = CleanText::new(&path.sighting.to_string());
+    std::iter::once(told_by).chain(path.via.clone())
+}
+
 fn told_or_unknown<'a>(told: Option<Told>) -> Reading<'a> {
     told.map_or(Reading::Unknown, |t| Reading::Word(Cow::Owned(t.value.as_str().to_owned())))
 }
@@ -246,9 +267,9 @@ fn share(cluster: &Cluster, part: impl Fn(&NodeSummary) -> usize) -> Reading<'_>
     nodes.map_or(Reading::Unknown, |n| Reading::Share(number(part(n)), number(n.total)))
 }
 
-fn days_left<'a>(minor: Minor, scope: &Scope<'_>) -> Reading<'a> {
-    let today = scope.now.date_naive();
-    match Calendar::builtin().support(minor, scope.now) {
+fn days_left<'a>(minor: Minor, view: &View<'_>) -> Reading<'a> {
+    let today = view.now.date_naive();
+    match Calendar::builtin().support(minor, view.now) {
         Support::Until(end, _) | Support::Ended(end, _) | Support::EndedBefore(end) => {
             Reading::Length(end - today)
         }
@@ -257,12 +278,12 @@ fn days_left<'a>(minor: Minor, scope: &Scope<'_>) -> Reading<'a> {
 }
 
 /// What is left of the credential in use, if anything says so.
-fn token<'a>(cluster: &Cluster, path: Option<&AccessPath>, scope: &Scope<'_>) -> Reading<'a> {
+fn token<'a>(cluster: &Cluster, path: Option<&AccessPath>, view: &View<'_>) -> Reading<'a> {
     let signals = &cluster.signals;
     let cert = signals.client_cert.as_ref().map(|o| o.value.not_after);
     let written = path.filter(|p| p.method != Method::Exec).and_then(|p| p.expires_at);
     match signals.credential_expires_at.or(cert).or(written) {
-        Some(end) => Reading::Length(end - scope.now),
+        Some(end) => Reading::Length(end - view.now),
         None => Reading::Unknown,
     }
 }
@@ -316,26 +337,5 @@ fn ordered(ordering: Ordering, op: Op) -> bool {
         Op::Gt => ordering.is_gt(),
         Op::Ge => ordering.is_ge(),
         Op::Eq | Op::Ne | Op::Match | Op::NotMatch | Op::Contains => ordering.is_eq(),
-    }
-}
-
-fn is(flag: Flag, cluster: &Cluster, scope: &Scope<'_>) -> Truth {
-    let entry = &cluster.entry;
-    match flag {
-        Flag::Marked => (scope.marked)(cluster.key()).into(),
-        Flag::Protected => (cluster.class.protection >= Protection::Typed).into(),
-        Flag::Live => cluster.is_live().into(),
-        Flag::Stale => {
-            let old = cluster.seen_at().map(|at| scope.now - at > STALE_AFTER || !cluster.is_live());
-            old.unwrap_or(false).into()
-        }
-        // Nothing is kept from one session to the next, so nothing shown comes from there.
-        Flag::Cached => Truth::No,
-        Flag::Unclassified => (cluster.class.name.as_str() == UNCLASSIFIED).into(),
-        Flag::Guessed => (cluster.class.origin == ClassOrigin::Guessed).into(),
-        Flag::Merged => (entry.sources.len() > 1).into(),
-        Flag::Insecure => entry.paths.first().is_some_and(|p| p.insecure).into(),
-        Flag::InState(state) => (cluster.verdict.state == state).into(),
-        Flag::Held | Flag::BelowFloor | Flag::Upgradable | Flag::Blocked | Flag::Drifted => Truth::Unknown,
     }
 }

@@ -31,6 +31,10 @@ macro_rules! fields {
             Label(String),
             /// The value of an annotation.
             Annotation(String),
+            /// The value of a property.
+            Property(String),
+            /// The value of a parameter.
+            Parameter(String),
         }
 
         impl Field {
@@ -39,7 +43,7 @@ macro_rules! fields {
             pub(super) fn kind(&self) -> Kind {
                 match self {
                     $(Self::$variant => Kind::$kind,)*
-                    Self::Label(_) => Kind::Text,
+                    Self::Label(_) | Self::Property(_) | Self::Parameter(_) => Kind::Text,
                     Self::Annotation(_) => Kind::Opaque,
                 }
             }
@@ -51,6 +55,8 @@ macro_rules! fields {
                     $(Self::$variant => f.write_str($name),)*
                     Self::Label(key) => write!(f, "label.{key}"),
                     Self::Annotation(key) => write!(f, "annotation.{key}"),
+                    Self::Property(key) => write!(f, "property.{key}"),
+                    Self::Parameter(key) => write!(f, "parameter.{key}"),
                 }
             }
         }
@@ -63,9 +69,14 @@ fields! {
     State "state" Text,
     Region "region" Text,
     Provider "provider" Text,
+    Account "account" Text,
+    Tenant "tenant" Text,
+    Owner "owner" Text,
     Source "source" Text,
     Context "context" Text,
     Server "server" Text,
+    Path "path" Text,
+    Merged "merged" Count,
     Version "version" Version,
     Minor "minor" Minor,
     Kubelet "kubelet" Version,
@@ -81,6 +92,7 @@ fields! {
     Seen "seen" Length,
     Latency "latency" Length,
     Why "why" Text,
+    Finding "finding" Text,
     Id "id" Text,
     Pods "pods" Opaque,
     Cpu "cpu" Opaque,
@@ -92,9 +104,20 @@ fields! {
     Window "window" Opaque,
 }
 
-/// The names of all fields, for completion; `label.` and `annotation.` want a key after them.
+/// A field's beginning, and what makes the field of its key.
+type Keyed = (&'static str, fn(String) -> Field);
+
+/// Fields that want a key after them.
+const KEYED: [Keyed; 4] = [
+    ("label.", Field::Label),
+    ("property.", Field::Property),
+    ("parameter.", Field::Parameter),
+    ("annotation.", Field::Annotation),
+];
+
+/// The names of all fields, for completion; those that end in a dot want a key after it.
 pub fn field_names() -> impl Iterator<Item = &'static str> {
-    Field::NAMED.iter().map(|(name, _)| *name).chain(["label.", "annotation."])
+    Field::NAMED.iter().map(|(name, _)| *name).chain(KEYED.iter().map(|(prefix, _)| *prefix))
 }
 
 impl Field {
@@ -104,7 +127,15 @@ impl Field {
             return Ok(field);
         }
         let error = SelectError::new(start..start + name.len(), format!("unknown field `{name}`"));
-        Err(match nearest(name, field_names()) {
+        let (prefix, key) = match name.split_once('.') {
+            Some((_, key)) => (name.get(..name.len() - key.len()).unwrap_or(name), key),
+            None => (name, ""),
+        };
+        let near = match nearest(prefix, field_names()) {
+            Some(near) if key.is_empty() || near.ends_with('.') => Some(format!("{near}{key}")),
+            _ => nearest(name, field_names()).map(str::to_owned),
+        };
+        Err(match near {
             Some(near) => error.hint(format!("Did you mean `{near}`?")),
             None => error.hint("Put text that holds = ! ~ < > : in quotes to search for it."),
         })
@@ -112,14 +143,60 @@ impl Field {
 
     /// The field of that name.
     pub(super) fn known(name: &str) -> Option<Self> {
-        let key = |prefix: &str| name.strip_prefix(prefix).filter(|k| is_key(k)).map(str::to_owned);
-        if let Some(key) = key("label.") {
-            return Some(Self::Label(key));
-        }
-        if let Some(key) = key("annotation.") {
-            return Some(Self::Annotation(key));
+        for (prefix, make) in KEYED {
+            if let Some(key) = name.strip_prefix(prefix).filter(|k| is_key(k)) {
+                return Some(make(key.to_owned()));
+            }
         }
         Self::NAMED.iter().find(|(n, _)| *n == name).map(|(_, field)| field.clone())
+    }
+
+    /// Whether a class rule may look at it: only at who a cluster is and what is said of it, never at what becomes of it.
+    pub(super) fn is_identity(&self) -> bool {
+        match self {
+            Self::Name
+            | Self::Region
+            | Self::Provider
+            | Self::Account
+            | Self::Source
+            | Self::Context
+            | Self::Server
+            | Self::Id
+            | Self::Label(_)
+            | Self::Property(_) => true,
+            Self::Class
+            | Self::State
+            | Self::Tenant
+            | Self::Owner
+            | Self::Path
+            | Self::Merged
+            | Self::Version
+            | Self::Minor
+            | Self::Kubelet
+            | Self::Skew
+            | Self::Eol
+            | Self::Nodes
+            | Self::Ready
+            | Self::Cordoned
+            | Self::Cert
+            | Self::Token
+            | Self::Identity
+            | Self::Auth
+            | Self::Seen
+            | Self::Latency
+            | Self::Why
+            | Self::Finding
+            | Self::Pods
+            | Self::Cpu
+            | Self::Mem
+            | Self::Etcd
+            | Self::Wave
+            | Self::Plan
+            | Self::Hold
+            | Self::Window
+            | Self::Annotation(_)
+            | Self::Parameter(_) => false,
+        }
     }
 }
 
@@ -143,13 +220,18 @@ pub(super) enum Flag {
     Drifted,
     Unclassified,
     Guessed,
+    Pending,
     Merged,
+    Gone,
+    Hub,
+    Dialable,
+    Inspected,
     Insecure,
     InState(State),
 }
 
 impl Flag {
-    pub(super) const ALL: [Self; 21] = [
+    pub(super) const ALL: [Self; 26] = [
         Self::Marked,
         Self::Protected,
         Self::Held,
@@ -162,7 +244,12 @@ impl Flag {
         Self::Drifted,
         Self::Unclassified,
         Self::Guessed,
+        Self::Pending,
         Self::Merged,
+        Self::Gone,
+        Self::Hub,
+        Self::Dialable,
+        Self::Inspected,
         Self::Insecure,
         Self::InState(State::Crit),
         Self::InState(State::Auth),
@@ -187,7 +274,12 @@ impl Flag {
             Self::Drifted => "drifted",
             Self::Unclassified => "unclassified",
             Self::Guessed => "guessed",
+            Self::Pending => "pending",
             Self::Merged => "merged",
+            Self::Gone => "gone",
+            Self::Hub => "hub",
+            Self::Dialable => "dialable",
+            Self::Inspected => "inspected",
             Self::Insecure => "insecure",
             Self::InState(State::Crit) => "crit",
             Self::InState(State::Auth) => "auth",

@@ -22,9 +22,11 @@
 mod ast;
 mod eval;
 mod field;
+mod flag;
 mod labels;
 mod lex;
 mod parse;
+mod rule;
 mod value;
 
 use std::fmt;
@@ -34,7 +36,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 
 use self::ast::Expr;
-use super::{CleanText, Cluster, ClusterKey};
+use super::{CleanText, Cluster, ClusterKey, Told, UNCLASSIFIED, class_names};
 
 pub use self::field::{field_names, flag_names};
 
@@ -44,9 +46,21 @@ pub const MAX_LENGTH: usize = 4096;
 /// Deepest nesting of parentheses and `!`.
 pub const MAX_DEPTH: usize = 64;
 
-/// A parsed selector. Its text form is normal: parsing what it displays gives an equal one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selector(Expr);
+/// A parsed selector. Its text form is normal: parsing what it displays gives an equal one. Where its terms stood in the text
+/// it was read from takes no part in that.
+#[derive(Clone, Debug)]
+pub struct Selector {
+    expr: Expr,
+    /// Where each term stands, in the order in which [`Expr::for_each_term`] comes to them.
+    spans: Vec<Range<usize>>,
+}
+
+impl PartialEq for Selector {
+    fn eq(&self, other: &Self) -> bool {
+        self.expr == other.expr
+    }
+}
+impl Eq for Selector {}
 
 /// Whether a cluster is selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -119,11 +133,33 @@ impl fmt::Debug for Scope<'_> {
     }
 }
 
+/// A scope, and whether the selector is tried as a class rule.
+struct View<'a> {
+    now: DateTime<Utc>,
+    marked: &'a dyn Fn(&ClusterKey) -> bool,
+    is_rule: bool,
+}
+
+impl View<'_> {
+    /// Whether something told of a cluster may be looked at: in rules not what was only guessed from a name.
+    fn may_tell(&self, told: &Told) -> bool {
+        !(self.is_rule && told.guessed)
+    }
+}
+
+impl<'a> Scope<'a> {
+    fn view(&self, is_rule: bool) -> View<'a> {
+        View { now: self.now, marked: self.marked, is_rule }
+    }
+}
+
 /// What one term says of one cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TermResult {
     /// The term as it would be written.
     pub term: CleanText,
+    /// Where it stands in the text that was read, in bytes; empty in a selector that was not read from a text.
+    pub span: Range<usize>,
     /// Whether it holds.
     pub truth: Truth,
     /// Why, `version is v1.35.4`.
@@ -156,39 +192,92 @@ impl SelectError {
 impl Selector {
     /// The selector that every cluster matches; its text is empty.
     pub fn all() -> Self {
-        Self(Expr::all())
+        Self { expr: Expr::all(), spans: Vec::new() }
     }
 
-    /// Reads a selector. Blank text selects all.
+    /// Reads a selector in which only the guessed classes may stand after `@`. Blank text selects all.
     pub fn parse(text: &str) -> Result<Self, SelectError> {
-        parse::parse(text).map(Self)
+        Self::parse_with(text, [])
+    }
+
+    /// Reads a selector in which the names of `classes` may stand after `@`, besides that of clusters without one; those of the
+    /// guessed classes, if there are none.
+    pub fn parse_with<'a>(
+        text: &str,
+        classes: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, SelectError> {
+        let mut known: Vec<&str> = classes.into_iter().collect();
+        if known.is_empty() {
+            known.extend(class_names().map(|name| -> &str { name }));
+        } else if !known.contains(&UNCLASSIFIED) {
+            known.push(UNCLASSIFIED);
+        }
+        parse::parse(text, &known).map(|(expr, spans)| Self { expr, spans })
     }
 
     /// Whether it selects every cluster because nothing is written in it.
     pub fn is_all(&self) -> bool {
-        self.0 == Expr::all()
+        self.expr == Expr::all()
     }
 
     /// Whether `cluster` is selected.
     pub fn matches(&self, cluster: &Cluster, scope: &Scope<'_>) -> Truth {
-        eval::evaluate(&self.0, cluster, scope)
+        eval::evaluate(&self.expr, cluster, &scope.view(false))
+    }
+
+    /// Whether `cluster` fits this selector as a class rule: what is guessed from its name is not known, and its class is not
+    /// looked at.
+    pub fn fits(&self, cluster: &Cluster, now: DateTime<Utc>) -> Truth {
+        eval::evaluate(&self.expr, cluster, &Scope::at(now).view(true))
     }
 
     /// What each term says of `cluster`, in the order in which they are written.
     pub fn explain(&self, cluster: &Cluster, scope: &Scope<'_>) -> Vec<TermResult> {
+        self.explain_in(cluster, &scope.view(false))
+    }
+
+    /// The same, as [`Selector::fits`] sees it.
+    pub fn explain_fit(&self, cluster: &Cluster, now: DateTime<Utc>) -> Vec<TermResult> {
+        self.explain_in(cluster, &Scope::at(now).view(true))
+    }
+
+    fn explain_in(&self, cluster: &Cluster, view: &View<'_>) -> Vec<TermResult> {
         let mut results = Vec::new();
-        self.0.for_each_term(&mut |term| {
-            let (truth, words) = eval::explain(term, cluster, scope);
+        self.for_each_term(&mut |term, span| {
+            let (truth, words) = eval::explain(term, cluster, view);
             let term = CleanText::new(&term.to_string());
-            results.push(TermResult { term, truth, words: CleanText::new(&words) });
+            results.push(TermResult { term, span, truth, words: CleanText::new(&words) });
         });
         results
+    }
+
+    /// The first term that a class rule may not use, and why; `None` if the selector can be a rule.
+    ///
+    /// A rule looks at who a cluster is and what its sources say of it: name, words and patterns, `source`, `context`,
+    /// `server`, `id`, `region`, `provider`, `account`, `label.KEY`, `property.KEY`, `-l` and `cluster:NAME`. What changes by
+    /// itself (state, versions, times, plans) and what follows from the class (class, owner, findings) would let a
+    /// cluster move from one protection to another without anybody's doing.
+    ///
+    /// [`Selector::fits`] tries it.
+    pub fn rule_error(&self) -> Option<SelectError> {
+        let mut first = None;
+        self.for_each_term(&mut |term, span| {
+            if first.is_none() {
+                first = rule::refusal(term, span);
+            }
+        });
+        first
+    }
+
+    fn for_each_term(&self, f: &mut impl FnMut(&ast::Term, Range<usize>)) {
+        let mut spans = self.spans.iter().cloned();
+        self.expr.for_each_term(&mut |term| f(term, spans.next().unwrap_or(0..0)));
     }
 }
 
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        write!(f, "{}", self.expr)
     }
 }
 

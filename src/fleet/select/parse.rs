@@ -1,26 +1,28 @@
 //! From text to tree, by recursive descent.
 
+use std::ops::Range;
+
 use super::ast::{Expr, Op, Term};
 use super::field::{Field, Flag};
 use super::labels::LabelSelector;
 use super::lex::{Cursor, is_end};
 use super::value::{Pattern, Value};
 use super::{MAX_DEPTH, MAX_LENGTH, SelectError, nearest};
-use crate::fleet::class_names;
 
-pub(super) fn parse(text: &str) -> Result<Expr, SelectError> {
+/// The tree, and where each of its terms stands in the text, from left to right. `classes` are the names that may stand after `@`.
+pub(super) fn parse(text: &str, classes: &[&str]) -> Result<(Expr, Vec<Range<usize>>), SelectError> {
     if text.len() > MAX_LENGTH {
         let error = SelectError::new(0..0, format!("the text is longer than {MAX_LENGTH} bytes"));
         return Err(error.hint("Use a list, a pattern or a label instead of many names."));
     }
-    let mut parser = Parser { cursor: Cursor::new(text), depth: 0 };
+    let mut parser = Parser { cursor: Cursor::new(text), classes, depth: 0, spans: Vec::new() };
     parser.cursor.skip_blanks();
     if parser.cursor.peek().is_none() {
-        return Ok(Expr::all());
+        return Ok((Expr::all(), parser.spans));
     }
     let expr = parser.alternatives()?;
     if parser.cursor.peek().is_none() {
-        return Ok(expr);
+        return Ok((expr, parser.spans));
     }
     let error = SelectError::new(parser.cursor.next_span(), "this parenthesis was never opened");
     Err(error.hint("Open it further left, or put it in quotes."))
@@ -28,7 +30,9 @@ pub(super) fn parse(text: &str) -> Result<Expr, SelectError> {
 
 struct Parser<'a> {
     cursor: Cursor<'a>,
+    classes: &'a [&'a str],
     depth: usize,
+    spans: Vec<Range<usize>>,
 }
 
 impl Parser<'_> {
@@ -73,7 +77,11 @@ impl Parser<'_> {
                 }
                 Err(SelectError::new(start..start + 1, "this parenthesis is never closed"))
             }),
-            _ => self.term().map(Expr::Term),
+            _ => {
+                let term = self.term()?;
+                self.spans.push(self.cursor.since(start));
+                Ok(Expr::Term(term))
+            }
         }
     }
 
@@ -130,15 +138,14 @@ impl Parser<'_> {
     fn class(&mut self) -> Result<Term, SelectError> {
         self.cursor.bump();
         let (name, span) = self.cursor.value("@")?;
-        if class_names().any(|class| class == name) {
+        if self.classes.contains(&name.as_str()) {
             return Ok(Term::Class(name));
         }
         let error = SelectError::new(span, format!("no class or view is called `{name}`"));
-        if let Some(near) = nearest(&name, class_names()) {
+        if let Some(near) = nearest(&name, self.classes.iter().copied()) {
             return Err(error.hint(format!("Did you mean `@{near}`?")));
         }
-        let all: Vec<&str> = class_names().collect();
-        Err(error.hint(format!("Classes are {}.", all.join(", "))))
+        Err(error.hint(format!("Classes are {}.", self.classes.join(", "))))
     }
 
     fn labels(&mut self) -> Result<Term, SelectError> {
