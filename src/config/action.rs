@@ -54,6 +54,17 @@ pub enum Action {
     TabNodes,
     TabEvents,
     TabChecks,
+    TabUpgrade,
+    BlockedOnly,
+    ReadSource,
+    Decide,
+    SetClass,
+    AcceptClass,
+    Label,
+    Merge,
+    Split,
+    Forget,
+    PreferPath,
     HistoryBack,
     HistoryForward,
     LastScreen,
@@ -120,13 +131,15 @@ pub enum Shelf {
     Select,
     /// What is shown and how.
     Look,
+    /// What a person decides about clusters; each asks before anything is decided.
+    Decide,
     /// Going elsewhere, and everything else.
     Go,
 }
 
 impl Shelf {
     /// Every shelf, in the order of the help screen.
-    pub const ALL: [Self; 4] = [Self::Move, Self::Select, Self::Look, Self::Go];
+    pub const ALL: [Self; 5] = [Self::Move, Self::Select, Self::Look, Self::Decide, Self::Go];
 
     /// The heading.
     pub fn title(self) -> &'static str {
@@ -134,6 +147,7 @@ impl Shelf {
             Self::Move => "MOVE",
             Self::Select => "SELECT",
             Self::Look => "LOOK",
+            Self::Decide => "DECIDE",
             Self::Go => "GO",
         }
     }
@@ -189,10 +203,13 @@ const FILTERED: Place = Place(FLEET.0 | VERSIONS.0);
 use Action as A;
 use Shelf::{Go, Look, Move, Select};
 
+/// The shelf of decisions; the action of that name opens their menu.
+const DECIDE: Shelf = Shelf::Decide;
+
 /// Every action. The order is that of the help screen and of the footer.
 #[rustfmt::skip]
 pub const ACTIONS: &[ActionInfo] = &[
-    row(A::Open, "open", &["enter"], Place(FLEET.0 | VERSIONS.0), Look, "open", "open what is under the cursor"),
+    row(A::Open, "open", &["enter"], Place::SCREENS, Look, "open", "open what is under the cursor"),
     row(A::Filter, "filter", &["/"], FILTERED, Look, "filter", "narrow the list"),
     row(A::Mark, "mark", &["space"], MARKING, Select, "mark", "mark and move down"),
 
@@ -226,6 +243,7 @@ pub const ACTIONS: &[ActionInfo] = &[
     row(A::Wide, "wide", &["ctrl-w"], FLEET, Look, "", "more columns"),
     row(A::Metric, "metric", &["m"], VERSIONS, Look, "metric", "count control planes or oldest kubelets"),
     row(A::Transpose, "transpose", &["t"], VERSIONS, Look, "transpose", "swap rows and columns"),
+    row(A::BlockedOnly, "blocked-only", &["b"], VERSIONS, Look, "blocked", "only what cannot take its next step"),
     row(A::SortMenu, "sort", &[","], FLEET, Look, "", "choose the column to sort by"),
     row(A::SortName, "sort-name", &["N"], FLEET, Look, "", "sort by name"),
     row(A::SortState, "sort-state", &["S"], FLEET, Look, "", "sort by state"),
@@ -234,6 +252,16 @@ pub const ACTIONS: &[ActionInfo] = &[
     row(A::ClearFilter, "clear-filter", &["0"], FILTERED, Look, "", "show everything again"),
     row(A::Header, "header", &["ctrl-e"], ALL, Look, "", "header on, off"),
     row(A::Footer, "footer", &["ctrl-g"], ALL, Look, "", "footer on, off"),
+
+    row(A::ReadSource, "read-source", &["R"], Place::SOURCES, Go, "read again", "read the source again, or all of them"),
+    row(A::Decide, "decide", &["K"], ALL, DECIDE, "decide..", "what can be decided here.."),
+    row(A::SetClass, "set-class", &[], ALL, DECIDE, "", "give a class.."),
+    row(A::AcceptClass, "accept-class", &[], ALL, DECIDE, "", "accept a guess, or a class that waits.."),
+    row(A::Label, "label", &[], ALL, DECIDE, "", "set or take back a label.."),
+    row(A::Merge, "merge", &[], ALL, DECIDE, "", "marked rows are one cluster.."),
+    row(A::Split, "split", &[], ALL, DECIDE, "", "a source's entry is a cluster of its own.."),
+    row(A::Forget, "forget", &[], ALL, DECIDE, "", "forget what no source knows any more.."),
+    row(A::PreferPath, "prefer-path", &[], ALL, DECIDE, "", "choose the way to a cluster.."),
 
     row(A::Refresh, "refresh", &["ctrl-r", "f5"], ALL, Go, "refresh", "ask again now (marks, or the row)"),
     row(A::CopyName, "copy-name", &["c"], ALL, Go, "", "copy the name, or a problem's place"),
@@ -247,6 +275,7 @@ pub const ACTIONS: &[ActionInfo] = &[
     row(A::TabNodes, "tab-nodes", &["2"], CLUSTER, Go, "", "nodes"),
     row(A::TabEvents, "tab-events", &["3"], CLUSTER, Go, "", "events"),
     row(A::TabChecks, "tab-conditions", &["4"], CLUSTER, Go, "", "conditions"),
+    row(A::TabUpgrade, "tab-upgrade", &["5"], CLUSTER, Go, "", "next upgrade, findings, conflicts"),
     row(A::HistoryBack, "history-back", &["["], ALL, Go, "", "screen before in history"),
     row(A::HistoryForward, "history-forward", &["]"], ALL, Go, "", "screen after in history"),
     row(A::LastScreen, "last-screen", &["-"], ALL, Go, "", "the screen shown last"),

@@ -1,5 +1,6 @@
 //! `config.toml`: the values, and reading them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -12,6 +13,7 @@ use crate::fleet::sort::SortKey;
 
 use super::keymap::Keymap;
 use super::print::Places;
+use super::programs::{self, Program};
 use super::walk::Walk;
 use super::{ACTIONS, Appearance, Key, near};
 
@@ -204,6 +206,10 @@ pub struct Config {
     pub side_pane: SidePane,
     /// `kubeconfig`: files and folders to read when neither the command line nor `$KUBECONFIG` names any.
     pub kubeconfig: Vec<String>,
+    /// `allowed_plugins`: credential plugins that may be run when a registry, and not one's own kubeconfig, asks for them.
+    pub allowed_plugins: Vec<String>,
+    /// `[programs.NAME]`: the command lines of programs that the fleet file names.
+    pub programs: BTreeMap<String, Program>,
     /// `[keys]` over the table of actions.
     pub keys: Keymap,
     /// Where in the file each value stands.
@@ -211,7 +217,18 @@ pub struct Config {
 }
 
 /// The keys of the file, for suggestions.
-const KNOWN: &[&str] = &["theme", "color", "ascii", "group_by", "sort", "side_pane", "kubeconfig", "keys"];
+const KNOWN: &[&str] = &[
+    "theme",
+    "color",
+    "ascii",
+    "group_by",
+    "sort",
+    "side_pane",
+    "kubeconfig",
+    "allowed_plugins",
+    "programs",
+    "keys",
+];
 
 /// Reads `config.toml`. Whatever cannot be used keeps its default and is told, all of it, with line and column.
 /// `path` only names the file in problems.
@@ -234,6 +251,13 @@ pub fn parse(path: &Path, text: &str) -> (Config, Vec<Problem>) {
             "kubeconfig" => {
                 let list = walk.strings(value, name);
                 set(&mut config.kubeconfig, list.map(|l| l.into_iter().map(|(s, _)| s.to_owned()).collect()));
+            }
+            "allowed_plugins" => config.allowed_plugins = programs::plugins(&mut walk, value),
+            "programs" => {
+                for (name, span, program) in programs::programs(&mut walk, value) {
+                    config.places.insert(programs::label(&name), walk.origin(&span));
+                    config.programs.insert(name, program);
+                }
             }
             "keys" => keys(&mut walk, value, &mut config),
             _ => walk.unknown(&key.span(), name, KNOWN),
@@ -357,8 +381,23 @@ struct Shape {
     side_pane: Option<SidePane>,
     /// Files and folders to read when neither the command line nor `$KUBECONFIG` names any.
     kubeconfig: Option<OneOrMore>,
+    /// Credential plugins that may be run when a registry, and not one's own kubeconfig, asks for them.
+    allowed_plugins: Option<Vec<String>>,
+    /// The command lines of programs that the fleet file names.
+    programs: Option<BTreeMap<String, ProgramShape>>,
     /// Action = key or list of keys.
-    keys: Option<std::collections::BTreeMap<String, OneOrMore>>,
+    keys: Option<BTreeMap<String, OneOrMore>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "read only by the schema generator")]
+struct ProgramShape {
+    /// The program and its arguments; no shell reads them.
+    #[schemars(length(min = 1))]
+    command: Vec<String>,
+    /// Variables of its environment.
+    env: Option<BTreeMap<String, String>>,
 }
 
 #[derive(JsonSchema)]
@@ -452,6 +491,34 @@ versions = "9"
         );
         assert_eq!(config.group_by, GroupBy::Source);
         assert_eq!(config.sort, SortBy::State);
+    }
+
+    #[test]
+    fn programs_are_read_whole_or_not_at_all() {
+        let (config, told) = check(
+            "allowed_plugins = [\"kubelogin\", \"*\", 3]\n[programs.cmdb]\ncommand = [\"cmdb\", \"--all\"]\nenv = { TOKEN = \"s3cret\" }\n[programs.a]\ncommand = \"cmdb --all\"\n[programs.b]\ncommnd = [\"x\"]\n[programs.c]\ncommand = []\n[programs.d]\ncommand = [\"x\"]\nenv = { N = 3 }\n",
+        );
+        assert_eq!(
+            told,
+            [
+                "1:33 BAD_VALUE allowed_plugins: not the name of one program. Write the name or the whole path of each; patterns are not read.",
+                "1:38 BAD_TYPE allowed_plugins: expected a string, found integer. The default is kept.",
+                "6:11 BAD_TYPE programs.a.command: expected a list, the program and each argument by itself, found string. The default is kept.",
+                "7:1 MISSING programs.b.command: missing. Write the program and its arguments: command = [\"prog\", \"arg\"].",
+                "8:1 UNKNOWN_KEY programs.b.commnd: unknown key, ignored. Did you mean `command`?",
+                "10:11 BAD_VALUE programs.c.command: does not begin with a program. Write the program and its arguments: command = [\"prog\", \"arg\"].",
+                "13:13 BAD_TYPE programs.d.env.N: expected a string, found integer. The default is kept.",
+            ]
+        );
+        assert_eq!(config.allowed_plugins, ["kubelogin"]);
+        assert_eq!(config.programs.keys().collect::<Vec<_>>(), ["cmdb"]);
+        let cmdb = &config.programs["cmdb"];
+        assert_eq!(
+            (cmdb.command.as_slice(), cmdb.env["TOKEN"].as_str()),
+            (&["cmdb".to_owned(), "--all".to_owned()][..], "s3cret")
+        );
+        assert!(!format!("{config:?}").contains("s3cret"));
+        assert!(super::super::print(&config).iter().all(|s| !s.value.contains("s3cret")));
     }
 
     #[test]

@@ -9,21 +9,28 @@ mod action;
 mod color;
 mod env;
 mod file;
+pub mod fleetfile;
 mod key;
 mod keymap;
 mod near;
 mod print;
+mod programs;
 mod theme;
 mod themes;
 mod walk;
+pub mod yaml;
 
 pub use action::{ACTIONS, Action, ActionInfo, Place, Shelf};
 pub use color::{Color, ColorLevel, Rgb, Style};
 pub use env::Env;
 pub use file::{ColorChoice, Config, GroupBy, SidePane, SortBy, ThemeChoice, Toggle, parse, schema};
+pub use fleetfile::{
+    EXEC_KIND, FLEET_KINDS, exec_schema_text, fleet_schema, fleet_schema_text, fleet_schemas,
+};
 pub use key::{Key, KeyCode, NotAKey};
 pub use keymap::Keymap;
 pub use near::near;
 pub use print::{Setting, print};
+pub use programs::Program;
 pub use theme::{Appearance, Role, Theme};
 pub use themes::{BUILT_IN, Themes};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::fleet::Origin;
 
-use super::{ACTIONS, ColorChoice, Config, GroupBy, Key, Keymap, SidePane, SortBy, Toggle};
+use super::{ACTIONS, ColorChoice, Config, GroupBy, Key, Keymap, SidePane, SortBy, Toggle, programs};
 
 /// Key of the file -> where it stands.
 pub(super) type Places = BTreeMap<String, Origin>;
@@ -41,7 +41,10 @@ pub fn print(config: &Config) -> Vec<Setting> {
         ("sort".to_owned(), word(name(config.sort, SortBy::WORDS))),
         ("side_pane".to_owned(), word(name(config.side_pane, SidePane::WORDS))),
         ("kubeconfig".to_owned(), format!("{:?}", config.kubeconfig)),
+        ("allowed_plugins".to_owned(), format!("{:?}", config.allowed_plugins)),
     ];
+    let programs = config.programs.iter();
+    rows.extend(programs.map(|(name, program)| (programs::label(name), program.written())));
     let usual = Keymap::default();
     for info in ACTIONS {
         let keys = config.keys.keys(info.action);
@@ -73,8 +76,7 @@ mod tests {
 
     #[test]
     fn what_is_printed_reads_back_as_the_same_configuration() {
-        let text =
-            "sort = \"name\"\nascii = false\n[keys]\nfilter = \"ctrl-s\"\ntop = \"G\"\nbottom = \"g\"\n";
+        let text = "sort = \"name\"\nascii = false\nallowed_plugins = [\"a\"]\nprograms.\"x y\".command = [\"y\"]\n[keys]\nfilter = \"ctrl-s\"\ntop = \"G\"\nbottom = \"g\"\n";
         let (config, problems) = super::super::parse(Path::new("c.toml"), text);
         assert_eq!(problems, []);
         let settings = print(&config);
@@ -83,8 +85,12 @@ mod tests {
         assert_eq!(problems, []);
         assert_eq!((read.sort, read.ascii, read.theme), (config.sort, config.ascii, config.theme.clone()));
         assert_eq!(read.keys, config.keys);
+        assert_eq!(
+            (read.programs, read.allowed_plugins),
+            (config.programs.clone(), config.allowed_plugins.clone())
+        );
         let line =
             |key: &str| settings.iter().find(|s| s.key == key).unwrap().origin.as_ref().and_then(|o| o.line);
-        assert_eq!((line("sort"), line("keys.filter"), line("color")), (Some(1), Some(4), None));
+        assert_eq!((line("sort"), line("keys.filter"), line("color")), (Some(1), Some(6), None));
     }
 }
