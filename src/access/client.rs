@@ -31,8 +31,8 @@ use super::wire::{NoHead, Wire, mebibytes, target_uri};
 use super::{Access, Deadlines, Shared, Target};
 use crate::fleet::{ErrorCode, Failure};
 
-/// Idle connections kept for one client.
-const IDLE: usize = 2;
+/// Idle connections kept for one client: as many as one source asks over at the same time.
+const IDLE: usize = 8;
 
 /// A kept connection is renewed after this long.
 const LIFE: Duration = Duration::from_mins(10);

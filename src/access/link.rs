@@ -17,7 +17,7 @@ use super::headers::{bearer, common, refuse_in_the_clear, token_end};
 use super::pem::config;
 use super::proxy::{authority, basic};
 use super::sockets::Parked;
-use super::wire::{NoHead, Wire, boxed, collect, target_uri, with};
+use super::wire::{NoHead, Wire, boxed, collect, pour, target_uri, with};
 use super::{Access, Ask, Credential, Purpose, Reply, Roots, Shared, Target};
 use crate::fleet::Failure;
 
@@ -52,6 +52,15 @@ impl std::fmt::Debug for Link {
             .finish_non_exhaustive()
     }
 }
+
+/// Where a body goes that is not to be kept.
+struct Sink<'a> {
+    cap: usize,
+    each: &'a mut (dyn FnMut(Bytes) + Send),
+}
+
+/// What is kept of a refusal's body when the body of a success would be given away.
+const REFUSAL: usize = 1 << 20;
 
 /// Who asks, made once for a target.
 pub(super) struct Caller {
@@ -183,13 +192,31 @@ impl Link {
     /// # Errors
     /// What kept an answer from coming: name lookup, connection, handshake, proxy, deadline, size, credential.
     pub async fn get(&mut self, ask: &Ask<'_>) -> Result<Reply, Failure> {
+        self.asked(ask, None).await
+    }
+
+    /// Asks as [`Link::get`] does, and gives the body of a success to `each` piece by piece in place of keeping it: for
+    /// bodies of tens of mebibytes of which little is wanted. The body of any other status is in the reply.
+    ///
+    /// # Errors
+    /// As [`Link::get`]; `PARSE` once the body is longer than `cap` bytes. What was given away before stays given.
+    pub async fn stream(
+        &mut self,
+        ask: &Ask<'_>,
+        cap: usize,
+        each: &mut (dyn FnMut(Bytes) + Send),
+    ) -> Result<Reply, Failure> {
+        self.asked(ask, Some(Sink { cap, each })).await
+    }
+
+    async fn asked(&mut self, ask: &Ask<'_>, mut sink: Option<Sink<'_>>) -> Result<Reply, Failure> {
         let caller = self.caller().await?;
         let proven = boxed(caller.prove(&self.shared)).await?;
-        let reply = self.exchange(ask, &caller, &proven).await?;
+        let reply = self.exchange(ask, sink.as_mut(), &caller, &proven).await?;
         if reply.status == 401
             && let Some(other) = boxed(caller.prove_again(&self.shared, &proven)).await
         {
-            return self.exchange(ask, &caller, &other?).await;
+            return self.exchange(ask, sink.as_mut(), &caller, &other?).await;
         }
         Ok(reply)
     }
@@ -227,7 +254,13 @@ impl Link {
 
     /// One question: over the kept connection if it still carries, else over a new one. The whole deadline runs while the
     /// server is being dealt with, not while one of our own sockets is waited for.
-    async fn exchange(&mut self, ask: &Ask<'_>, caller: &Caller, proven: &Proven) -> Result<Reply, Failure> {
+    async fn exchange(
+        &mut self,
+        ask: &Ask<'_>,
+        mut sink: Option<&mut Sink<'_>>,
+        caller: &Caller,
+        proven: &Proven,
+    ) -> Result<Reply, Failure> {
         let (shared, target) = (self.shared.clone(), self.target.clone());
         let deadlines = &shared.dialer.deadlines;
         let total = match ask.purpose {
@@ -247,7 +280,8 @@ impl Link {
                 && same_connection(kept.granted.as_ref(), proven.granted.as_ref())
         });
         if let Some(mut kept) = reusable {
-            let carried = timeout(total, boxed(self.carry(&mut kept, request()?, ask, proven))).await;
+            let again = sink.as_deref_mut();
+            let carried = timeout(total, boxed(self.carry(&mut kept, request()?, ask, again, proven))).await;
             match carried.unwrap_or_else(|_| Err(NoHead::Failed(late(Step::Whole, total, &self.origin)))) {
                 Ok(reply) => {
                     self.keep(kept).await;
@@ -265,7 +299,7 @@ impl Link {
             let dialed = shared.dialer.dial(&target, cert, permit).await?;
             let wire = Wire::open(dialed, &shared.caps, &self.origin).await?;
             let mut kept = Kept { wire, parked: None, granted: proven.granted.clone() };
-            let reply = self.carry(&mut kept, request, ask, proven).await?;
+            let reply = self.carry(&mut kept, request, ask, sink, proven).await?;
             Ok((kept, reply))
         };
         let (kept, reply) = within(total, Step::Whole, &self.origin, boxed(work)).await?;
@@ -279,6 +313,7 @@ impl Link {
         kept: &mut Kept,
         request: Request<Empty<Bytes>>,
         ask: &Ask<'_>,
+        sink: Option<&mut Sink<'_>>,
         proven: &Proven,
     ) -> Result<Reply, NoHead> {
         let shared = &self.shared;
@@ -292,7 +327,14 @@ impl Link {
         let response = kept.wire.send(request, first_byte, &self.target.server, &self.origin).await?;
         let first_byte = start.elapsed();
         let (head, body) = response.into_parts();
-        let body = collect(body, cap, deadlines.idle, &self.origin).await.map_err(NoHead::Failed)?;
+        let body = match sink {
+            Some(sink) if head.status.is_success() => {
+                pour(body, sink.cap, deadlines.idle, &self.origin, sink.each).await.map(|()| Bytes::new())
+            }
+            Some(_) => collect(body, cap.min(REFUSAL), deadlines.idle, &self.origin).await,
+            None => collect(body, cap, deadlines.idle, &self.origin).await,
+        };
+        let body = body.map_err(NoHead::Failed)?;
         let mut reply = Reply::from_head(head.status.as_u16(), &head.headers, shared.clock.now());
         reply.body = body;
         reply.first_byte = first_byte;

@@ -41,6 +41,8 @@ pub enum Accept {
     PartialMetadata,
     /// `PartialObjectMetadataList`, JSON where the server knows none. For one object the server answers 406.
     PartialMetadataList,
+    /// Aggregated discovery (KEP-3352), as its version 2 or 2beta1; one by one where the server knows neither.
+    Discovery,
 }
 
 impl Accept {
@@ -55,6 +57,10 @@ impl Accept {
             }
             Self::PartialMetadataList => {
                 "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
+            }
+            Self::Discovery => {
+                "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
+                 application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
             }
         }
     }

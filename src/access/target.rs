@@ -180,3 +180,18 @@ pub struct Target {
     /// The context's namespace; `default` if it names none.
     pub namespace: String,
 }
+
+impl Target {
+    /// A server over TLS with the machine's own trust, asked by nobody in particular.
+    pub fn to(host: &str, port: u16) -> Self {
+        Self {
+            server: Server { tls: true, host: host.to_owned(), port, path: String::new() },
+            tls: Tls { roots: Roots::System, server_name: None, insecure: false, client_cert: None },
+            proxy: ProxyChoice::Environment,
+            credential: Credential::None,
+            impersonation: None,
+            disable_compression: false,
+            namespace: "default".to_owned(),
+        }
+    }
+}

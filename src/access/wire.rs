@@ -145,24 +145,10 @@ where
 ///
 /// # Errors
 /// `PARSE` if it is larger or cut short, `TIMEOUT` if it stops.
-pub(super) async fn collect(
-    mut body: Incoming,
-    cap: usize,
-    idle: Duration,
-    at: &str,
-) -> Result<Bytes, Failure> {
-    let too_large =
-        || Failure::new(ErrorCode::Parse, &format!("the answer is larger than {}, {at}", mebibytes(cap)));
-    if body.size_hint().lower() > u64::try_from(cap).unwrap_or(u64::MAX) {
-        return Err(too_large());
-    }
+pub(super) async fn collect(body: Incoming, cap: usize, idle: Duration, at: &str) -> Result<Bytes, Failure> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
-    while let Some(frame) = timeout(idle, body.frame()).await.map_err(|_| late(Step::Body, idle, at))? {
-        let Ok(data) = frame.map_err(|e| classify(&e, Step::Body, at))?.into_data() else { continue };
-        if first.len() + rest.len() + data.len() > cap {
-            return Err(too_large());
-        }
+    pour(body, cap, idle, at, &mut |data| {
         // Most answers come in one piece, which is then not copied.
         if first.is_empty() && rest.is_empty() {
             first = data;
@@ -173,8 +159,37 @@ pub(super) async fn collect(
             }
             rest.extend_from_slice(&data);
         }
-    }
+    })
+    .await?;
     Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+/// Gives a body away piece by piece as it comes and keeps none of it, under the same limits.
+///
+/// # Errors
+/// As [`collect`].
+pub(super) async fn pour(
+    mut body: Incoming,
+    cap: usize,
+    idle: Duration,
+    at: &str,
+    each: &mut (dyn FnMut(Bytes) + Send),
+) -> Result<(), Failure> {
+    let too_large =
+        || Failure::new(ErrorCode::Parse, &format!("the answer is larger than {}, {at}", mebibytes(cap)));
+    if body.size_hint().lower() > u64::try_from(cap).unwrap_or(u64::MAX) {
+        return Err(too_large());
+    }
+    let mut had = 0_usize;
+    while let Some(frame) = timeout(idle, body.frame()).await.map_err(|_| late(Step::Body, idle, at))? {
+        let Ok(data) = frame.map_err(|e| classify(&e, Step::Body, at))?.into_data() else { continue };
+        had = had.saturating_add(data.len());
+        if had > cap {
+            return Err(too_large());
+        }
+        each(data);
+    }
+    Ok(())
 }
 
 pub(super) fn mebibytes(bytes: usize) -> String {

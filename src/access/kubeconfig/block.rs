@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::node::{Key, MAX_NODES, Node, Pos, Value};
+use crate::config::yaml::{Key, MAX_NODES, Node, Pos, Value};
 
 /// Deeper than any kubeconfig is; beyond, the YAML parser decides.
 const MAX_DEPTH: usize = 24;

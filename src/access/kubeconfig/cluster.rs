@@ -6,11 +6,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use rustls::pki_types::ServerName;
 
-use super::node::{Node, Pos};
 use super::notes::Notes;
 use super::pem::{self, PemFiles};
 use super::server::{self, Address, AddressError, Proxy};
 use crate::access::{PemSource, Roots};
+use crate::config::yaml::{Node, Pos};
 
 /// The reserved extension that carries a cluster's configuration to credential plugins (KEP-541).
 const EXEC_EXTENSION: &str = "client.authentication.k8s.io/exec";

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use super::block;
 use super::cluster::{self, ClusterPart};
-use super::node::{Node, Pos, Value};
 use super::notes::{Notes, Text, origin, problem};
 use super::pem::PemFiles;
 use super::user::{self, UserPart};
-use super::yaml;
+use crate::config::yaml;
+use crate::config::yaml::{Node, Pos, Value};
 use crate::fleet::{CleanText, Problem, Severity};
 
 /// Entries of one kind that are read from one file.

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::cluster::resolved;
-use super::node::{Node, Pos};
 use super::notes::Notes;
 use crate::access::{Exec, Interactive};
+use crate::config::yaml::{Node, Pos};
 
 /// Arguments and environment together, in bytes; Linux allows this much for one argument.
 const MAX_SIZE: usize = 128 * 1024;

@@ -8,12 +8,12 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::node::{Node, Pos, Value};
 use super::notes::{Notes, origin, problem};
 use super::read::{self, ReadError};
 use super::search::shown;
-use super::yaml;
 use crate::access::PluginPolicy;
+use crate::config::yaml;
+use crate::config::yaml::{Node, Pos, Value};
 use crate::fleet::{Problem, Severity};
 
 /// The largest kuberc that is read.

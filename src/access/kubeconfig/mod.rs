@@ -16,7 +16,6 @@ mod document;
 mod exec;
 mod identity;
 mod kuberc;
-mod node;
 mod notes;
 mod pem;
 mod read;
@@ -24,7 +23,6 @@ mod resolve;
 mod search;
 mod server;
 mod user;
-mod yaml;
 
 use std::path::PathBuf;
 use std::sync::Arc;

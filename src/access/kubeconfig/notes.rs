@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::node::{Node, Pos, Value};
+use crate::config::yaml::{Node, Pos, Value};
 use crate::fleet::{CleanText, Origin, Problem, Severity};
 
 /// Problems that are kept of one entry; a file that is wrong everywhere says so often enough with these.

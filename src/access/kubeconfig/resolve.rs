@@ -310,13 +310,12 @@ fn refuse_cleartext(
 fn access(cluster: Option<&ClusterPart>, user: &UserPart, user_name: &str) -> AccessPath {
     let address = cluster.and_then(|c| c.address.as_ref());
     AccessPath {
-        identity: CleanText::new(user.label.as_deref().unwrap_or(user_name)),
-        method: user.method,
         server: address.map(|a| CleanText::new(&a.shown)),
         insecure: cluster.is_some_and(|c| c.insecure) && address.is_none_or(|a| a.server.tls),
         proxy: cluster.and_then(|c| c.proxy.as_ref()).map(|p| CleanText::new(&p.shown)),
         impersonates: user.impersonation.as_ref().map(|i| CleanText::new(&i.user)),
         expires_at: user.not_after,
+        ..AccessPath::new(CleanText::new(user.label.as_deref().unwrap_or(user_name)), user.method)
     }
 }
 

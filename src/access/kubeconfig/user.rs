@@ -9,10 +9,10 @@ use secrecy::SecretString;
 use super::cluster::{Material, material, resolved};
 use super::exec;
 use super::identity::{Fingerprint, claims, exec_label};
-use super::node::{Node, Pos, Value};
 use super::notes::{Notes, Text};
 use super::pem::{self, PemFiles};
 use crate::access::{ClientCert, Credential, Impersonation, KeySource, PemSource};
+use crate::config::yaml::{Node, Pos, Value};
 use crate::fleet::Method;
 
 /// The longest token that is sent, in bytes.

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::node::{Node, Pos, Value};
 use super::*;
+use crate::config::yaml::{Node, Pos, Value};
 
 /// A tree as text, with positions. A value that is not written stands nowhere in particular, and the readers differ on
 /// whether a sequence begins at its dash; no message uses either place.
@@ -29,6 +29,7 @@ fn outline(node: &Node<'_>, out: &mut String) {
             }
             out.push('}');
         }
+        Value::Vault => out.push_str("vault"),
         Value::Shared(_) => out.push_str("shared"),
     }
 }
@@ -36,7 +37,7 @@ fn outline(node: &Node<'_>, out: &mut String) {
 /// What the quick reader understands, the full one reads the same. Returns whether it understood.
 fn agree(text: &str) -> bool {
     let Some(quick) = block::read(text) else { return false };
-    let full = yaml::read(text).unwrap_or_else(|e| panic!("{e} at {:?} in {text:?}", e.at));
+    let full = crate::config::yaml::read(text).unwrap_or_else(|e| panic!("{e} at {:?} in {text:?}", e.at));
     assert!(full.second.is_none(), "{text:?}");
     let (mut a, mut b) = (String::new(), String::new());
     outline(&quick, &mut a);
