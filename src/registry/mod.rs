@@ -3,6 +3,26 @@
 //! Order is that of the sources, so the same files give the same rows and the same keys. Nothing is contacted; dates are
 //! compared with `now`, so that a credential that has ended is known before anybody uses it.
 
+mod address;
+mod ansible;
+mod authority;
+mod cloud;
+mod conduct;
+mod declared;
+mod exec;
+mod hub;
+mod job;
+mod keep;
+mod kubeconfig;
+mod pace;
+mod pattern;
+mod report;
+mod run;
+mod same;
+mod sources;
+#[cfg(test)]
+mod tests_all;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -13,6 +33,14 @@ use crate::access::kubeconfig::{Context, Loaded, Outcome};
 use crate::fleet::{
     CleanText, ClusterKey, Entry, Method, Problem, Severity, SourceKind, SourceRef, SourceState,
 };
+
+pub use address::{AddressError, normal, normal_text, server_of};
+pub use authority::fingerprints;
+pub use conduct::watch_sources;
+pub use declared::{decisions_among, decisions_of};
+pub use pattern::fits;
+pub use report::{Commands, Means, Plan, Program, Sighted, SourceReport, Told, Wish};
+pub use same::same_target;
 
 /// One row and what is needed to contact it.
 #[derive(Clone, Debug)]
@@ -58,17 +86,17 @@ pub fn register(loaded: &Loaded, now: DateTime<Utc>) -> Registered {
         let mut problems = context.problems.clone();
         problems.extend(dated(context, now));
         let entry = Entry {
-            key,
             sources: vec![SourceRef {
                 kind: SourceKind::Kubeconfig,
                 name: file.map(|f| f.shown.clone()).unwrap_or_default(),
                 reference: CleanText::new(&context.name),
                 origin: Some(context.origin.clone()),
+                gone_at: None,
             }],
-            name,
             paths: vec![context.access.clone()],
             labels: Arc::clone(&labels),
             problems,
+            ..Entry::new(key, name)
         };
         let target = context.target.clone();
         registered.entries.push(Registration { entry, target, identity_key: context.identity_key });
@@ -76,11 +104,10 @@ pub fn register(loaded: &Loaded, now: DateTime<Utc>) -> Registered {
     let told = loaded.files.iter().filter(|f| f.outcome != Outcome::Missing || !f.problems.is_empty());
     registered.sources = told
         .map(|file| SourceState {
-            kind: SourceKind::Kubeconfig,
-            name: file.shown.clone(),
             entries: file.contexts,
             synced_at: (file.outcome == Outcome::Read).then_some(now),
             problems: file.problems.clone(),
+            ..SourceState::new(SourceKind::Kubeconfig, file.shown.clone())
         })
         .collect();
     registered
