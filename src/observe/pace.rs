@@ -44,6 +44,16 @@ pub struct Pace {
     pub keep: Duration,
     /// Between two readings of the opened cluster: 5 s.
     pub detail: Duration,
+    /// Between two inspections of the opened cluster: 10 min.
+    pub inspect: Duration,
+    /// For one whole inspection: 4 min.
+    pub inspection: Duration,
+    /// Inspections at the same time: 4, apart from polls, and never two over one front.
+    pub inspecting: usize,
+    /// Requests per second that one front gets from inspections, besides those of polling: 10.
+    pub inspect_rate: u32,
+    /// How many of them it may get at once after a rest: 20.
+    pub inspect_burst: u32,
 }
 
 impl Default for Pace {
@@ -69,6 +79,11 @@ impl Default for Pace {
             connections: 1_024,
             keep: seconds(120),
             detail: seconds(5),
+            inspect: seconds(600),
+            inspection: seconds(240),
+            inspecting: 4,
+            inspect_rate: 10,
+            inspect_burst: 20,
         }
     }
 }
@@ -80,8 +95,9 @@ impl Pace {
         let sockets = sockets.max(4);
         self.in_flight = self.in_flight.min(sockets / 2).max(1);
         self.in_flight_dead = self.in_flight_dead.min(sockets / 8).max(1);
-        // The opened cluster has a connection of its own.
-        let spare = sockets.saturating_sub(self.in_flight + self.in_flight_dead + 1);
+        self.inspecting = self.inspecting.min(sockets / 16).max(1);
+        // The opened cluster has a connection of its own, and so has each inspection.
+        let spare = sockets.saturating_sub(self.in_flight + self.in_flight_dead + 1 + self.inspecting);
         self.connections = self.connections.min(spare);
         self
     }

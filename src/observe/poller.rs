@@ -7,17 +7,19 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
-use tokio::task::{Id as TaskId, JoinError, JoinSet};
+use tokio::task::{AbortHandle, Id as TaskId, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::Means;
+use super::budget::Budget;
+use super::inspect::{Desk, End, Flight as DeskFlight, Inspected, inspect};
 use super::pace::Pace;
 use super::probe::{Probed, probe};
 use super::queue::{Id, Next, Outcome, Queue, Start, Wants};
 use super::wire::Place;
 use crate::access::{Credential, Link, Target};
 use crate::clock::Clock;
-use crate::fleet::{ClusterKey, ErrorCode, Failure, Phase, Snapshot};
+use crate::fleet::{ClusterKey, ErrorCode, Failure, Inspection, Phase, Snapshot};
 
 /// How many failures of our own in a row are kept from the row.
 const FORGIVEN: u32 = 3;
@@ -36,11 +38,17 @@ pub struct Member {
 pub enum Wish {
     /// Poll these too, from now on. A key that is known already is kept as it is.
     Join(Vec<Member>),
+    /// Poll these no longer: drop the way to them and forget them. Nothing is told of them after the next event.
+    Leave(Vec<ClusterKey>),
+    /// The same cluster goes another way: over a new link, polled at once, its back-off forgotten. A key that is not known joins.
+    Reroute(Member),
+    /// Inspect these (all that are polled, if empty), each once it answers a poll.
+    Inspect(Vec<ClusterKey>),
     /// Poll these now (all, if empty) and forget their back-off.
     Refresh(Vec<ClusterKey>),
     /// These are on the screen, in this order.
     Visible(Vec<ClusterKey>),
-    /// This one is opened.
+    /// This one is opened: polled fast, and inspected every ten minutes, at once if it was not within the last ten.
     Open(Option<ClusterKey>),
     /// Whether the screen has the focus.
     Focused(bool),
@@ -70,6 +78,18 @@ pub enum Event {
         phase: Phase,
         /// When it is polled again.
         next_at: DateTime<Utc>,
+        /// The way that was taken: the target of the [`Member`] that was polled, to be told by its pointer from one that the
+        /// cluster had before a [`Wish::Reroute`] that crossed this event.
+        over: Arc<Target>,
+    },
+    /// An inspection has ended.
+    Inspected {
+        /// Of which cluster.
+        key: ClusterKey,
+        /// What it found.
+        inspection: Arc<Inspection>,
+        /// When.
+        at: DateTime<Utc>,
     },
 }
 
@@ -79,6 +99,8 @@ pub(super) trait Way: Send + Sized + 'static {
     fn prepare(&mut self) -> impl Future<Output = Result<(), Failure>> + Send;
     /// Polls.
     fn poll(&mut self, wants: Wants) -> impl Future<Output = Probed> + Send;
+    /// Inspects, spending `budget`.
+    fn inspect(&mut self, budget: &mut Budget) -> impl Future<Output = Inspected> + Send;
     /// Whether a connection is kept.
     fn is_open(&self) -> bool;
     /// Closes it.
@@ -90,6 +112,7 @@ struct LinkWay {
     link: Link,
     clock: Clock,
     deadline: Duration,
+    inspection: Duration,
 }
 
 impl Way for LinkWay {
@@ -99,6 +122,10 @@ impl Way for LinkWay {
 
     async fn poll(&mut self, wants: Wants) -> Probed {
         probe(&mut self.link, wants, &self.clock, self.deadline).await
+    }
+
+    async fn inspect(&mut self, budget: &mut Budget) -> Inspected {
+        inspect(&mut self.link, budget, &self.clock, self.inspection).await
     }
 
     fn is_open(&self) -> bool {
@@ -113,12 +140,12 @@ impl Way for LinkWay {
 /// Polls the fleet until it is told to quit, or until nobody listens to `events` any more.
 pub async fn poll_fleet(means: Means, wishes: mpsc::Receiver<Wish>, events: mpsc::Sender<Event>) {
     let Means { access, clock, pace, quit } = means;
-    let deadline = pace.snapshot;
+    let (deadline, inspection) = (pace.snapshot, pace.inspection);
     let link_clock = clock.clone();
     let connect = move |member: &Member| {
         let link = access.link(Arc::clone(&member.target));
         let front = link.origin_key().to_owned();
-        (LinkWay { link, clock: link_clock.clone(), deadline }, front)
+        (LinkWay { link, clock: link_clock.clone(), deadline, inspection }, front)
     };
     Poller::new(clock, pace, connect, events).run(wishes, quit).await;
 }
@@ -129,11 +156,20 @@ enum Flight<W> {
     Polled(Id, W, Box<Probed>),
 }
 
+/// An inspection that has ended, with what is left of its budget.
+type Landed = (Budget, Box<Inspected>);
+
 /// What is kept for a cluster between polls.
 struct Kept<W> {
     member: Member,
     /// `None` while a poll is in flight.
     way: Option<W>,
+    /// The poll in flight.
+    flight: Option<AbortHandle>,
+    /// What is in flight goes a way that is not this cluster's any more.
+    stale: bool,
+    /// The inspection in flight.
+    inspection: Option<AbortHandle>,
     place: Option<Place>,
     idle_since: Option<Instant>,
 }
@@ -147,6 +183,9 @@ struct Poller<W, C> {
     kept: Vec<Kept<W>>,
     flights: JoinSet<Flight<W>>,
     flying: HashMap<TaskId, Id>,
+    desk: Desk,
+    inspections: JoinSet<Landed>,
+    inspected: HashMap<TaskId, DeskFlight>,
     /// Open connections, the one idle for longest first.
     idle: BTreeSet<(Instant, Id)>,
 }
@@ -158,6 +197,9 @@ impl<W: Way, C: Fn(&Member) -> (W, String)> Poller<W, C> {
     fn new(clock: Clock, pace: Pace, connect: C, events: mpsc::Sender<Event>) -> Self {
         Self {
             queue: Queue::new(pace.clone()),
+            desk: Desk::new(&pace),
+            inspections: JoinSet::new(),
+            inspected: HashMap::new(),
             clock,
             pace,
             connect,
@@ -175,7 +217,8 @@ impl<W: Way, C: Fn(&Member) -> (W, String)> Poller<W, C> {
             if self.begin().await.is_err() {
                 return;
             }
-            let wake = self.queue.wake_at();
+            self.begin_inspections();
+            let wake = self.queue.wake_at().into_iter().chain(self.desk.wake_at()).min();
             tokio::select! {
                 biased;
                 () = quit.cancelled() => return,
@@ -185,6 +228,11 @@ impl<W: Way, C: Fn(&Member) -> (W, String)> Poller<W, C> {
                 },
                 Some(ended) = self.flights.join_next_with_id() => {
                     if self.land(ended).await.is_err() {
+                        return;
+                    }
+                }
+                Some(ended) = self.inspections.join_next_with_id() => {
+                    if self.inspected(ended).await.is_err() {
                         return;
                     }
                 }
@@ -216,6 +264,7 @@ impl<W: Way, C: Fn(&Member) -> (W, String)> Poller<W, C> {
                 }),
             };
             self.flying.insert(task.id(), id);
+            kept.flight = Some(task);
             let phase = if wants.is_some() { Phase::Connecting } else { Phase::SigningIn };
             let key = kept.member.key.clone();
             self.tell(Event::Started { key, phase, at: self.clock.now() }).await?;
@@ -224,6 +273,17 @@ impl<W: Way, C: Fn(&Member) -> (W, String)> Poller<W, C> {
     }
 
     async fn land(&mut self, ended: Result<(TaskId, Flight<W>), JoinError>) -> Result<(), Deaf> {
+        let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
+        let kept =
+            self.flying.get(&task).and_then(|id| self.kept.get_mut(*id as usize).map(|kept| (*id, kept)));
+        if let Some((id, kept)) = kept {
+            kept.flight = None;
+            if std::mem::take(&mut kept.stale) {
+                self.flying.remove(&task);
+                self.queue.landed_stale(id, self.clock.tick());
+                return Ok(());
+            }
+        }
         match ended {
             Ok((task, Flight::Prepared(id, way, got))) => {
                 self.flying.remove(&task);
@@ -278,10 +338,15 @@ impl<W: Way, C: Fn(&Member) -> (W, String)> Poller<W, C> {
             nodes.region.clone_from(&place.region);
             nodes.provider.clone_from(&place.provider);
         }
-        let key = kept.member.key.clone();
+        let Member { key, target: over } = kept.member.clone();
         self.spare_connections(id, &next, now);
+        if let Some(wait) = probed.retry_after {
+            self.desk.hold(id, now + wait, now);
+        }
+        self.desk.answers(id, snapshot.unreachable.is_none() && !untold, now);
         let next_at = at + TimeDelta::from_std(next.due - now).unwrap_or_default();
-        self.tell(Event::Polled { key, snapshot: Box::new(snapshot), at, phase: next.phase, next_at }).await
+        let phase = next.phase;
+        self.tell(Event::Polled { key, snapshot: Box::new(snapshot), at, phase, next_at, over }).await
     }
 
     /// Keeps the connection of `id` if it will be used soon, and never more connections than the budget.
@@ -310,25 +375,129 @@ impl<W: Way, C: Fn(&Member) -> (W, String)> Poller<W, C> {
         let now = self.clock.tick();
         match wish {
             Wish::Join(members) => members.into_iter().for_each(|member| self.join(member, now)),
+            Wish::Leave(keys) => keys.iter().for_each(|key| self.leave(key)),
+            Wish::Reroute(member) => self.reroute(member, now),
+            Wish::Inspect(keys) => self.desk.wish(self.queue.ids(&keys), now),
             Wish::Refresh(keys) => self.queue.refresh(&keys, now),
             Wish::Visible(keys) => self.queue.visible(&keys, now),
-            Wish::Open(key) => self.queue.opened(key.as_ref(), now),
+            Wish::Open(key) => {
+                self.queue.opened(key.as_ref(), now);
+                self.desk.opened(key.and_then(|key| self.queue.id(&key)), now);
+            }
             Wish::Focused(focused) => self.queue.focused(focused, now),
         }
     }
 
     fn join(&mut self, member: Member, now: Instant) {
-        let (way, front) = (self.connect)(&member);
-        let slow_credential = matches!(member.target.credential, Credential::Exec(_));
-        let id = self.queue.insert(&member.key, &front, slow_credential, now);
-        if id as usize == self.kept.len() {
-            self.kept.push(Kept { member, way: Some(way), place: None, idle_since: None });
+        if self.queue.id(&member.key).is_some() {
+            return;
         }
+        let (way, front) = (self.connect)(&member);
+        let id = self.queue.insert(&member.key, &front, is_slow(&member), now);
+        self.desk.seat(id, &front);
+        let kept = Kept {
+            member,
+            way: Some(way),
+            flight: None,
+            stale: false,
+            inspection: None,
+            place: None,
+            idle_since: None,
+        };
+        match self.kept.get_mut(id as usize) {
+            Some(slot) => *slot = kept,
+            None => self.kept.push(kept),
+        }
+    }
+
+    fn leave(&mut self, key: &ClusterKey) {
+        let Some(id) = self.queue.leave(key) else { return };
+        self.desk.leave(id);
+        self.part(id);
+    }
+
+    fn reroute(&mut self, member: Member, now: Instant) {
+        let (way, front) = (self.connect)(&member);
+        let Some(id) = self.queue.reroute(&member.key, &front, is_slow(&member), now) else {
+            return self.join(member, now);
+        };
+        self.desk.reroute(id, &front);
+        let flies = self.part(id);
+        if let Some(kept) = self.kept.get_mut(id as usize) {
+            kept.member = member;
+            kept.place = None;
+            // While a poll is in flight the new way would be lost when that comes back; it is made again then.
+            kept.way = (!flies).then_some(way);
+        }
+    }
+
+    /// Gives up the way to a cluster, and whatever goes on over it; whether a poll was in flight.
+    fn part(&mut self, id: Id) -> bool {
+        let Some(kept) = self.kept.get_mut(id as usize) else { return false };
+        if let Some(since) = kept.idle_since.take() {
+            self.idle.remove(&(since, id));
+        }
+        kept.way = None;
+        if let Some(inspection) = kept.inspection.take() {
+            inspection.abort();
+        }
+        let Some(flight) = kept.flight.take() else { return false };
+        flight.abort();
+        kept.stale = true;
+        true
+    }
+
+    /// Begins every inspection that may begin now.
+    fn begin_inspections(&mut self) {
+        while let Some((flight, mut budget)) = self.desk.next(self.clock.tick()) {
+            let Some(kept) = self.kept.get_mut(flight.id as usize) else { continue };
+            let (mut way, _) = (self.connect)(&kept.member);
+            let task = self.inspections.spawn(async move {
+                let inspected = way.inspect(&mut budget).await;
+                (budget, Box::new(inspected))
+            });
+            self.inspected.insert(task.id(), flight);
+            kept.inspection = Some(task);
+        }
+    }
+
+    async fn inspected(&mut self, ended: Result<(TaskId, Landed), JoinError>) -> Result<(), Deaf> {
+        let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
+        let Some(flight) = self.inspected.remove(&task) else { return Ok(()) };
+        let (now, at) = (self.clock.tick(), self.clock.now());
+        let Ok((_, (budget, inspected))) = ended else {
+            // Dropped, or it panicked: then there is nothing to be told, and the next wish begins another.
+            self.desk.ended(flight, None, End::Whole, now);
+            return Ok(());
+        };
+        let end = match &inspected.broken_off {
+            None => End::Whole,
+            Some(broken) => {
+                if let Some(wait) = broken.retry_after
+                    && self.desk.is_of(flight)
+                {
+                    self.queue.hold(flight.id, now + wait);
+                }
+                End::BrokenOff(broken.retry_after)
+            }
+        };
+        if !self.desk.ended(flight, Some(budget), end, now) {
+            return Ok(());
+        }
+        let Some(kept) = self.kept.get_mut(flight.id as usize) else { return Ok(()) };
+        kept.inspection = None;
+        let key = kept.member.key.clone();
+        self.tell(Event::Inspected { key, inspection: Arc::new(inspected.inspection), at }).await
     }
 
     async fn tell(&self, event: Event) -> Result<(), Deaf> {
         self.events.send(event).await.map_err(|_| Deaf)
     }
+}
+
+/// Whether its credential must be fetched before a permit is taken.
+fn is_slow(member: &Member) -> bool {
+    matches!(member.target.credential, Credential::Exec(_))
 }
 
 fn unreachable(failure: Failure) -> Probed {

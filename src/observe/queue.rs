@@ -103,6 +103,8 @@ struct Record {
     dead: bool,
     refused: bool,
     unwell: bool,
+    /// Nobody polls it any more; its number is given to another once what is in flight has landed.
+    left: bool,
     opened: bool,
     /// Polled again as soon as the poll in flight ends.
     again: bool,
@@ -147,6 +149,8 @@ pub(super) struct Queue {
     live: Permits,
     dead: Permits,
     unwell: usize,
+    /// Numbers of those that have left.
+    free: Vec<Id>,
 }
 
 impl Queue {
@@ -163,6 +167,7 @@ impl Queue {
             live: Permits::new(pace.in_flight),
             dead: Permits::new(pace.in_flight_dead),
             unwell: 0,
+            free: Vec::new(),
             pace,
         }
     }
@@ -178,16 +183,8 @@ impl Queue {
         if let Some(id) = self.index.get(key) {
             return *id;
         }
-        let front = if let Some(at) = self.front_index.get(front) {
-            *at
-        } else {
-            let budget = Budget::new(self.pace.front_rate, self.pace.front_burst);
-            self.fronts.push(Front { budget, held: BTreeSet::new(), wake: None });
-            self.front_index.insert(front.to_owned(), self.fronts.len() - 1);
-            self.fronts.len() - 1
-        };
-        let id = Id::try_from(self.records.len()).unwrap_or(Id::MAX);
-        self.records.push(Record {
+        let front = self.front(front);
+        let record = Record {
             front,
             dice: Dice::of(key.as_str()),
             slow_credential,
@@ -200,6 +197,7 @@ impl Queue {
             dead: false,
             refused: false,
             unwell: false,
+            left: false,
             opened: false,
             again: false,
             on_screen: None,
@@ -207,10 +205,35 @@ impl Queue {
             hold: None,
             identity_at: None,
             place_at: None,
-        });
+        };
+        let id = if let Some(id) = self.free.pop()
+            && let Some(slot) = self.records.get_mut(id as usize)
+        {
+            *slot = record;
+            id
+        } else {
+            self.records.push(record);
+            Id::try_from(self.records.len() - 1).unwrap_or(Id::MAX)
+        };
         self.index.insert(key.clone(), id);
         self.put(id, Spot::Due(now));
         id
+    }
+
+    /// The number of that front, which is new if nobody had it.
+    fn front(&mut self, front: &str) -> usize {
+        if let Some(at) = self.front_index.get(front) {
+            return *at;
+        }
+        let budget = Budget::new(self.pace.front_rate, self.pace.front_burst);
+        self.fronts.push(Front { budget, held: BTreeSet::new(), wake: None });
+        self.front_index.insert(front.to_owned(), self.fronts.len() - 1);
+        self.fronts.len() - 1
+    }
+
+    /// The number of a cluster.
+    pub(super) fn id(&self, key: &ClusterKey) -> Option<Id> {
+        self.index.get(key).copied()
     }
 
     /// How many polls in a row have failed.
@@ -382,7 +405,7 @@ impl Queue {
     fn period(&self, record: &Record) -> Duration {
         let pace = &self.pace;
         let watched = record.opened || record.on_screen.is_some_and(|n| (n as usize) < pace.small_fleet);
-        let others = match self.records.len() {
+        let others = match self.index.len() {
             n if n <= pace.small_fleet => pace.fast,
             n if n <= pace.middling_fleet => pace.medium,
             _ => pace.slow,
@@ -406,7 +429,7 @@ impl Queue {
 
     /// The credential is there: the record goes on to wait for a permit.
     pub(super) fn prepared(&mut self, id: Id, now: Instant) {
-        if let Some(record) = self.record_mut(id) {
+        if let Some(record) = self.record_mut(id).filter(|record| !record.left) {
             record.prepared = true;
             self.queue_up(id, now);
         }
@@ -415,6 +438,10 @@ impl Queue {
     /// A poll, or the fetching of a credential, has ended.
     pub(super) fn finish(&mut self, id: Id, outcome: Outcome, now: Instant) -> Option<Next> {
         let record = self.record_mut(id)?;
+        if record.left {
+            self.landed_stale(id, now);
+            return None;
+        }
         let was_answered = record.answered;
         let was_unwell = std::mem::replace(&mut record.unwell, outcome.unwell);
         let again = std::mem::take(&mut record.again);

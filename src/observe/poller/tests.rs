@@ -1,21 +1,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::access::{ProxyChoice, Roots, Server, Tls};
 use crate::fleet::CleanText;
 
 fn member(name: &str) -> Member {
     Member {
         key: ClusterKey::new(&CleanText::new(name)),
-        target: Arc::new(Target {
-            server: Server { tls: true, host: format!("{name}.test"), port: 6443, path: String::new() },
-            tls: Tls { roots: Roots::System, server_name: None, insecure: false, client_cert: None },
-            proxy: ProxyChoice::Environment,
-            credential: Credential::None,
-            impersonation: None,
-            disable_compression: false,
-            namespace: "default".to_owned(),
-        }),
+        target: Arc::new(Target::to(&format!("{name}.test"), 6443)),
     }
 }
 
@@ -24,6 +15,13 @@ struct Scripted {
     name: String,
     open: bool,
     closed: Arc<AtomicUsize>,
+    dropped: Arc<AtomicUsize>,
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Way for Scripted {
@@ -52,6 +50,24 @@ impl Way for Scripted {
         }
     }
 
+    async fn inspect(&mut self, _budget: &mut Budget) -> Inspected {
+        if self.name.starts_with("stuck") {
+            std::future::pending::<()>().await;
+        }
+        let nothing = || Err(Failure::new(ErrorCode::Http403, "no"));
+        let inspection = Inspection {
+            at: DateTime::UNIX_EPOCH,
+            workloads: Ok(Vec::new()),
+            policies: nothing(),
+            budgets: Ok(Vec::new()),
+            requested: Ok(Vec::new()),
+            stored: Ok(Vec::new()),
+            managed: Ok(Vec::new()),
+            served: Ok(vec![CleanText::new(&self.name)]),
+        };
+        Inspected { inspection, broken_off: None }
+    }
+
     fn is_open(&self) -> bool {
         self.open
     }
@@ -67,6 +83,7 @@ struct Run {
     events: mpsc::Receiver<Event>,
     quit: CancellationToken,
     closed: Arc<AtomicUsize>,
+    dropped: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -75,18 +92,46 @@ fn run(pace: Pace, names: &[&str]) -> Run {
     let (tell, events) = mpsc::channel(64);
     let quit = CancellationToken::new();
     let closed = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&closed);
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let (count, gone) = (Arc::clone(&closed), Arc::clone(&dropped));
+    // A way behaves as its host is called: `fine.test` is fine, whatever the cluster's key.
     let connect = move |member: &Member| {
-        let name = member.key.as_str().to_owned();
-        (Scripted { name: name.clone(), open: false, closed: Arc::clone(&count) }, name)
+        let name = member.target.server.host.trim_end_matches(".test").to_owned();
+        let (closed, dropped) = (Arc::clone(&count), Arc::clone(&gone));
+        (Scripted { name: name.clone(), open: false, closed, dropped }, name)
     };
     let poller = Poller::new(Clock::system(), pace, connect, tell);
     let task = tokio::spawn(poller.run(wished, quit.clone()));
     wishes.try_send(Wish::Join(names.iter().map(|n| member(n)).collect())).unwrap();
-    Run { wishes, events, quit, closed, task }
+    Run { wishes, events, quit, closed, dropped, task }
 }
 
 impl Run {
+    async fn event(&mut self) -> Event {
+        tokio::time::timeout(Duration::from_secs(20), self.events.recv()).await.unwrap().unwrap()
+    }
+
+    async fn inspected(&mut self) -> (String, Arc<Inspection>) {
+        let told = async {
+            loop {
+                if let Event::Inspected { key, inspection, .. } = self.events.recv().await.unwrap() {
+                    return (key.to_string(), inspection);
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), told).await.unwrap()
+    }
+
+    /// Waits until so many ways are gone.
+    async fn until_dropped(&self, ways: usize) {
+        let all = async {
+            while self.dropped.load(Ordering::Relaxed) < ways {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), all).await.unwrap();
+    }
+
     async fn polled(&mut self) -> (String, Box<Snapshot>, Phase) {
         loop {
             let event =
@@ -161,4 +206,69 @@ async fn a_shortage_of_ours_is_not_told_of_the_cluster_until_it_lasts() {
         assert_eq!((snapshot.unreachable, phase), (None, Phase::BackingOff));
     }
     assert_eq!(run.polled().await.1.unreachable.unwrap().code, ErrorCode::Internal);
+}
+
+#[tokio::test]
+async fn who_leaves_is_forgotten_with_its_way_even_in_flight() {
+    let mut run = run(Pace { in_flight: 2, ..Pace::default() }, &["hangs", "fine"]);
+    run.polled().await;
+    let keys = ["hangs", "fine", "never there"].map(|name| member(name).key);
+    run.wishes.send(Wish::Leave(keys.to_vec())).await.unwrap();
+    run.until_dropped(2).await;
+    // The permit of the poll that hung is free again, and so are the numbers; a name that left may come back.
+    let members = ["hangs", "a", "fine"].map(member);
+    run.wishes.send(Wish::Join(members.to_vec())).await.unwrap();
+    let mut names = [run.polled().await.0, run.polled().await.0];
+    names.sort_unstable();
+    assert_eq!(names, ["a", "fine"]);
+}
+
+#[tokio::test]
+async fn another_way_is_taken_at_once_and_every_answer_says_which_way_it_came() {
+    for before in ["dead", "fine", "hangs"] {
+        let mut run = run(Pace::default(), &[before]);
+        if before != "hangs" {
+            run.polled().await;
+        }
+        let there = Member { key: member(before).key, target: member("elsewhere").target };
+        run.wishes.send(Wish::Reroute(there.clone())).await.unwrap();
+        loop {
+            if let Event::Polled { key, snapshot, over, phase, .. } = run.event().await
+                && Arc::ptr_eq(&over, &there.target)
+            {
+                assert_eq!((key, phase), (there.key.clone(), Phase::Idle));
+                assert!(snapshot.unreachable.is_none());
+                break;
+            }
+        }
+        run.until_dropped(1).await;
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_known_joins_by_its_new_way() {
+    let mut run = run(Pace::default(), &[]);
+    run.wishes.send(Wish::Reroute(member("fine"))).await.unwrap();
+    assert_eq!(run.polled().await.0, "fine");
+}
+
+#[tokio::test]
+async fn inspections_are_told_of_those_that_answer() {
+    let mut run = run(Pace { inspecting: 2, ..Pace::default() }, &["dead", "stuck", "fine", "also"]);
+    run.wishes.send(Wish::Inspect(Vec::new())).await.unwrap();
+    let mut names = [run.inspected().await.0, run.inspected().await.0];
+    names.sort_unstable();
+    assert_eq!(names, ["also", "fine"]);
+    // One that hangs keeps neither polls nor other inspections, and goes with its cluster.
+    run.wishes.send(Wish::Inspect(vec![member("fine").key])).await.unwrap();
+    let (name, inspection) = run.inspected().await;
+    assert_eq!((name.as_str(), inspection.served.as_ref().unwrap()[0].as_str()), ("fine", "fine"));
+    let there = Member { key: member("stuck").key, target: member("free").target };
+    run.wishes.send(Wish::Reroute(there)).await.unwrap();
+    let (name, inspection) = run.inspected().await;
+    assert_eq!((name.as_str(), inspection.served.as_ref().unwrap()[0].as_str()), ("stuck", "free"));
+    // Whoever is opened is inspected without a wish.
+    run.wishes.send(Wish::Join(vec![member("opened")])).await.unwrap();
+    run.wishes.send(Wish::Open(Some(member("opened").key))).await.unwrap();
+    assert_eq!(run.inspected().await.0, "opened");
 }

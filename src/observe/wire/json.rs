@@ -15,7 +15,7 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8], what: &str) -> Resul
 }
 
 /// A failure for a body that is not what it should be. The parser's own message is left out: it quotes the body.
-fn not_json(body: &[u8], what: &str, error: &serde_json::Error) -> Failure {
+pub(super) fn not_json(body: &[u8], what: &str, error: &serde_json::Error) -> Failure {
     let first = body.iter().copied().find(|b| !b.is_ascii_whitespace());
     if first == Some(b'<') {
         return Failure::new(ErrorCode::Parse, "answered a web page where Kubernetes was expected").hint(

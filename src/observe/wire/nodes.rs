@@ -2,7 +2,7 @@
 //! print none, as plain objects.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -14,6 +14,8 @@ use crate::fleet::{CleanText, Failure, NodeRow, NodeSummary, Version};
 const MOST_NODES: usize = 20_000;
 /// How many nodes that are not ready are named.
 const MOST_NAMED: usize = 8;
+/// How many nodes are named as a sample of who they are.
+const MOST_SAMPLED: usize = 16;
 /// How many different kubelet versions are counted.
 const MOST_VERSIONS: usize = 64;
 
@@ -137,9 +139,11 @@ pub fn node_summary(body: &[u8], now: DateTime<Utc>) -> Result<NodeSummary, Fail
     let mut kubelets: BTreeMap<Version, usize> = BTreeMap::new();
     // Most nodes run what the one before them runs.
     let mut last: (&str, Option<Version>) = ("", None);
+    let mut names: BTreeSet<&str> = BTreeSet::new();
     let seen = each_node(&answer, now, |node| {
         summary.total += 1;
         summary.cordoned += usize::from(node.cordoned());
+        sample(&mut names, node.name);
         if node.ready() {
             summary.ready += 1;
         } else {
@@ -160,8 +164,19 @@ pub fn node_summary(body: &[u8], now: DateTime<Utc>) -> Result<NodeSummary, Fail
         }
     })?;
     summary.kubelets = kubelets.into_iter().collect();
+    summary.names = names.into_iter().map(|name| CleanText::with_cap(name, 253)).collect();
     summary.truncated = seen.cut;
     Ok(summary)
+}
+
+/// Keeps the first names in their order, so that the sample does not depend on how the server sorts its list.
+fn sample<'a>(names: &mut BTreeSet<&'a str>, name: &'a str) {
+    if name.is_empty() || (names.len() == MOST_SAMPLED && names.last().is_some_and(|last| name >= *last)) {
+        return;
+    }
+    if names.insert(name) && names.len() > MOST_SAMPLED {
+        names.pop_last();
+    }
 }
 
 /// Reads the same answer as rows for the screen, in the order of the answer, and whether the list was cut.
@@ -394,6 +409,16 @@ mod tests {
         let kubelets: Vec<_> = summary.kubelets.iter().map(|(v, n)| (v.to_string(), *n)).collect();
         assert_eq!(kubelets, [("v1.34.8".to_owned(), 2), ("v1.35.4".to_owned(), 2)]);
         assert!(!summary.truncated);
+    }
+
+    #[test]
+    fn the_first_nodes_by_name_are_the_sample_whatever_the_order() {
+        let names: Vec<String> = (0..40).map(|n| format!("n-{:02}", (n * 7) % 40)).collect();
+        let cells: Vec<[&str; 2]> = names.iter().map(|n| [n.as_str(), "Ready"]).collect();
+        let rows: Vec<&[&str]> = cells.iter().map(|c| &c[..]).chain([&["n-03", "Ready"][..]]).collect();
+        let summary = node_summary(&table(&["Name", "Status"], &rows), now()).unwrap();
+        let expect: Vec<CleanText> = (0..16).map(|n| CleanText::new(&format!("n-{n:02}"))).collect();
+        assert_eq!((summary.total, summary.names), (41, expect));
     }
 
     #[test]
