@@ -1,23 +1,24 @@
-//! The root of the task tree: starts the tasks, reads the sources, passes commands on, and sees all of them end.
+//! The root of the task tree: recalls, starts the tasks, passes commands on, and sees all of them end.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Settings;
-use super::api::Command;
-use super::glob::keep_named;
-use super::publish::fold_events;
-use crate::access::{Access, Target, kubeconfig};
+use super::api::{Command, Deciding};
+use super::fold::Fold;
+use super::publish::{Inbox, Keeper, Outbox};
+use super::routes::Ways;
+use crate::access::Access;
 use crate::clock::Clock;
-use crate::fleet::{CleanText, ClusterKey, Detail, Fleet, Problem, Severity};
+use crate::fleet::{CleanText, ClusterKey, Detail, Fleet, Sighting};
 use crate::host::{open_file_limit, socket_budget};
-use crate::observe::{self, Means, Member, Opened, Wish};
-use crate::registry::{Registered, register};
+use crate::observe::{self, Means, Opened, Wish};
+use crate::registry;
+use crate::store::{self, Memory, Store};
 
 /// How long the tasks may take to end before they are left to the end of their runtime.
 const ENDING: Duration = Duration::from_millis(700);
@@ -26,7 +27,9 @@ const ENDING: Duration = Duration::from_millis(700);
 pub(super) struct Ends {
     pub(super) fleet: watch::Sender<Arc<Fleet>>,
     pub(super) detail: watch::Sender<Option<Arc<Detail>>>,
+    pub(super) ways: watch::Sender<Option<Arc<Ways>>>,
     pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) decisions: mpsc::Receiver<Deciding>,
 }
 
 /// Runs the engine until `quit`.
@@ -37,26 +40,54 @@ pub(super) async fn conduct(
     ends: Ends,
     quit: CancellationToken,
 ) {
+    let store = Store::open(store::Settings::at(settings.memory.clone()), clock.clone());
+    // What is recalled decides which class a cluster keeps, so it comes before all else. A fleet of thousands takes its time on a slow
+    // machine; how long is waited at most is the memory's own word.
+    let memory = tokio::select! {
+        () = quit.cancelled() => return,
+        memory = store.recall() => memory.ok(),
+    };
+    let recalled = settings.memory.is_none() || memory.is_some();
+    let memory = memory.unwrap_or_default();
     let tracker = TaskTracker::new();
-    let (tell, told) = mpsc::channel(1024);
+    let (tell, events) = mpsc::channel(1024);
+    let (say, told) = mpsc::channel(64);
     let (wishes, wished) = mpsc::channel(64);
-    let (give, registered) = oneshot::channel();
+    let (wish_sources, sources_wished) = mpsc::channel(64);
+    let (ask, asked) = mpsc::channel(16);
     let (open, opened) = watch::channel(None);
+    let ways = ends.ways.subscribe();
     let sockets = socket_budget(open_file_limit(), settings.access.max_sockets);
     let pace = settings.pace.clone().within(sockets);
     let means = Means { access: access.clone(), clock: clock.clone(), pace, quit: quit.clone() };
-    let fold = tracker.spawn(fold_events(clock.clone(), registered, told, ends.fleet, quit.clone()));
+    let reader = registry::Means { access: access.clone(), clock: clock.clone(), quit: quit.clone() };
+    let reading =
+        registry::watch_sources(settings.plan.clone(), reader, remembered(&memory), sources_wished, say);
+    let out =
+        Outbox { fleet: ends.fleet, ways: ends.ways, poller: wishes.clone(), registry: wish_sources.clone() };
+    let mut fold = Fold::new(&settings, memory);
+    if !recalled {
+        fold.forget_nothing();
+    }
+    let keeper = Keeper { fold, clock, store, who: settings.who, out };
+    let inbox = Inbox { told, events, decisions: ends.decisions, asked };
+    let fold = tracker.spawn(keeper.run(inbox, quit.clone()));
+    let sources = tracker.spawn(reading);
     let poller = tracker.spawn(observe::poll_fleet(means.clone(), wished, tell));
     let looker = tracker.spawn(observe::look_closer(means, opened, ends.detail));
-    let conductor = Conductor { access, wishes, open, opened: None, targets: None };
+    let conductor = Conductor { access, wishes, sources: wish_sources, ask, open, opened: None, ways };
     tokio::select! {
         () = quit.cancelled() => {}
-        () = conductor.run(settings, clock, give, ends.commands, &quit) => {}
+        () = conductor.run(ends.commands, &quit) => {}
         // None of these ends by itself. If one does, it broke, and a fleet that stands still must not look alive: all end, and
         // whoever reads the fleet sees that there will be no other.
         _ = fold => {}
         _ = poller => {}
         _ = looker => {}
+        // The registry may have read all that it was to read.
+        broken = sources => if broken.is_ok() {
+            quit.cancelled().await;
+        }
     }
     quit.cancel();
     tracker.close();
@@ -64,13 +95,20 @@ pub(super) async fn conduct(
     drop(tokio::time::timeout(ENDING, tracker.wait()).await);
 }
 
+fn remembered(memory: &Memory) -> Vec<Arc<Sighting>> {
+    memory.sightings.iter().map(|r| Arc::clone(&r.sighting)).collect()
+}
+
 struct Conductor {
     access: Access,
     wishes: mpsc::Sender<Wish>,
+    sources: mpsc::Sender<registry::Wish>,
+    /// To the fold: clusters that a person asks for.
+    ask: mpsc::Sender<Vec<ClusterKey>>,
     open: watch::Sender<Option<Opened>>,
     opened: Option<ClusterKey>,
-    /// The ways to all clusters, once the sources have been read. A cluster that may not be contacted has none.
-    targets: Option<HashMap<ClusterKey, Option<Arc<Target>>>>,
+    /// The ways to all clusters, once rows have been made. A cluster that is not contacted has none.
+    ways: watch::Receiver<Option<Arc<Ways>>>,
 }
 
 /// Whether another cluster was opened.
@@ -89,18 +127,27 @@ struct Pile {
     visible: Option<Vec<ClusterKey>>,
     open: Door,
     focused: Option<bool>,
+    inspect: Option<Vec<ClusterKey>>,
+    /// Sources to be read again; an empty list means all.
+    sync: Option<Vec<CleanText>>,
     shutdown: bool,
+}
+
+/// Adds to what is named already. An empty list means all, and all is not made less by naming some.
+fn add_to<T>(slot: &mut Option<Vec<T>>, more: Vec<T>) {
+    match slot {
+        Some(all) if all.is_empty() => {}
+        Some(some) if !more.is_empty() => some.extend(more),
+        slot => *slot = Some(more),
+    }
 }
 
 impl Pile {
     fn add(&mut self, command: Command) {
         match command {
-            Command::Refresh(keys) => match &mut self.refresh {
-                // An empty list means all, and all is not made less by naming some.
-                Some(all) if all.is_empty() => {}
-                Some(some) if !keys.is_empty() => some.extend(keys),
-                slot => *slot = Some(keys),
-            },
+            Command::Refresh(keys) => add_to(&mut self.refresh, keys),
+            Command::Inspect(keys) => add_to(&mut self.inspect, keys),
+            Command::Sync(source) => add_to(&mut self.sync, source.into_iter().collect()),
             Command::Visible(keys) => self.visible = Some(keys),
             Command::Open(key) => self.open = key.map_or(Door::Closed, Door::Open),
             Command::Focused(focused) => self.focused = Some(focused),
@@ -110,33 +157,13 @@ impl Pile {
 }
 
 impl Conductor {
-    async fn run(
-        mut self,
-        settings: Settings,
-        clock: Clock,
-        give: oneshot::Sender<Registered>,
-        mut commands: mpsc::Receiver<Command>,
-        quit: &CancellationToken,
-    ) {
-        let contact = settings.contact;
-        let reading = tokio::task::spawn_blocking(move || {
-            let mut registered = register(&kubeconfig::load(&settings.search), clock.now());
-            keep_named(&mut registered, &settings.contexts);
-            registered
-        });
-        let mut reading = std::pin::pin!(reading);
-        let mut give = Some(give);
-        let mut commanding = true;
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>, quit: &CancellationToken) {
+        let mut ways = self.ways.clone();
+        let (mut commanding, mut moving) = (true, true);
         loop {
             tokio::select! {
-                read = &mut reading, if give.is_some() => {
-                    let registered = read.unwrap_or_else(|_| unreadable());
-                    let members = self.learn(&registered, contact);
-                    // The fold takes this in before any event that the members below cause.
-                    if let Some(give) = give.take() {
-                        drop(give.send(registered));
-                    }
-                    self.wish(Wish::Join(members)).await;
+                moved = ways.changed(), if moving => {
+                    moving = moved.is_ok();
                     self.look();
                 }
                 command = commands.recv(), if commanding => {
@@ -152,16 +179,10 @@ impl Conductor {
                     }
                     self.obey(pile).await;
                 }
+                // Only the fold ends these, and then all ends.
+                else => return quit.cancelled().await,
             }
         }
-    }
-
-    /// Remembers the ways to the clusters; the answer is who is polled.
-    fn learn(&mut self, registered: &Registered, contact: bool) -> Vec<Member> {
-        let way = |row: &crate::registry::Registration| row.target.clone().filter(|_| contact);
-        let rows = &registered.entries;
-        self.targets = Some(rows.iter().map(|row| (row.entry.key.clone(), way(row))).collect());
-        rows.iter().filter_map(|row| Some(Member { key: row.entry.key.clone(), target: way(row)? })).collect()
     }
 
     async fn obey(&mut self, pile: Pile) {
@@ -182,39 +203,46 @@ impl Conductor {
         if let Some(keys) = pile.refresh {
             // Whoever asks again has mended something; a plugin that failed is run again too.
             self.access.forget_credential_failures();
+            // If the fold has no time for this, the paths stay as they are.
+            drop(self.ask.try_send(keys.clone()));
             self.wish(Wish::Refresh(keys)).await;
+        }
+        if let Some(keys) = pile.inspect {
+            self.wish(Wish::Inspect(keys)).await;
+        }
+        if let Some(sources) = pile.sync {
+            let all = sources.is_empty().then_some(None);
+            for source in all.into_iter().chain(sources.into_iter().map(Some)) {
+                // A registry that is busy with so many wishes is reading already.
+                drop(self.sources.try_send(registry::Wish::Sync(source)));
+            }
         }
     }
 
     /// Points the closer look at what is opened, as soon as it is known how to get there.
     fn look(&self) {
-        let Some(targets) = &self.targets else { return };
+        let Some(ways) = self.ways.borrow().clone() else { return };
         let opened = self.opened.as_ref().and_then(|key| {
-            let target = targets.get(key)?.clone();
+            let target = ways.get(key)?.clone();
             Some(Opened { key: key.clone(), target })
         });
-        self.open.send_replace(opened);
+        self.open.send_if_modified(|now| {
+            let same = match (&*now, &opened) {
+                (None, None) => true,
+                (Some(a), Some(b)) => {
+                    a.key == b.key && a.target.as_ref().map(Arc::as_ptr) == b.target.as_ref().map(Arc::as_ptr)
+                }
+                _ => false,
+            };
+            *now = opened;
+            !same
+        });
     }
 
     /// A poller that is gone needs no wishes: the engine is ending.
     async fn wish(&self, wish: Wish) {
         drop(self.wishes.send(wish).await);
     }
-}
-
-/// What is shown when reading the sources itself broke.
-fn unreadable() -> Registered {
-    let problem = Problem {
-        severity: Severity::Error,
-        code: "INTERNAL",
-        origin: None,
-        subject: CleanText::new("kubeconfig"),
-        message: CleanText::new("reading the kubeconfigs broke off"),
-        hint: Some(CleanText::new(
-            "This is a fault of fleetglass; please report it with the shape of your files.",
-        )),
-    };
-    Registered { problems: vec![problem], ..Registered::default() }
 }
 
 #[cfg(test)]

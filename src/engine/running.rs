@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 use super::Settings;
 use super::api::Handle;
 use super::conduct::{Ends, conduct};
+use super::routes::Ways;
 use crate::access::{Access, SetupError};
 use crate::clock::Clock;
-use crate::fleet::{Fleet, State};
+use crate::fleet::{Fleet, Sync};
 
 /// How long [`Running::stop`] waits at most.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -35,6 +36,7 @@ pub enum StartError {
 pub struct Running {
     /// What a user interface holds.
     pub handle: Handle,
+    ways: watch::Receiver<Option<Arc<Ways>>>,
     contact: bool,
     quit: CancellationToken,
     runtime: runtime::Handle,
@@ -52,11 +54,15 @@ pub fn start(settings: Settings, clock: Clock) -> Result<Running, StartError> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
     let (fleet_in, fleet) = watch::channel(Arc::new(Fleet::default()));
     let (detail_in, detail) = watch::channel(None);
+    let (ways_in, ways) = watch::channel(None);
     let (commands, commanded) = mpsc::channel(64);
+    let (decisions, decided) = mpsc::channel(16);
     let (alive, ended) = blocking::sync_channel(0);
     let quit = CancellationToken::new();
-    let ends = Ends { fleet: fleet_in, detail: detail_in, commands: commanded };
-    let (contact, token, handle) = (settings.contact, quit.clone(), runtime.handle().clone());
+    let ends =
+        Ends { fleet: fleet_in, detail: detail_in, ways: ways_in, commands: commanded, decisions: decided };
+    let contact = settings.plan.contact && !settings.sources_only;
+    let (token, handle) = (quit.clone(), runtime.handle().clone());
     let thread = std::thread::Builder::new()
         .name("fleetglass-io".to_owned())
         .spawn(move || {
@@ -66,8 +72,8 @@ pub fn start(settings: Settings, clock: Clock) -> Result<Running, StartError> {
             drop(alive);
         })
         .map_err(StartError::Thread)?;
-    let handle_out = Handle { fleet, detail, commands };
-    Ok(Running { handle: handle_out, contact, quit, runtime: handle, ended, thread: Some(thread) })
+    let handle_out = Handle { fleet, detail, commands, decisions };
+    Ok(Running { handle: handle_out, ways, contact, quit, runtime: handle, ended, thread: Some(thread) })
 }
 
 impl Running {
@@ -95,6 +101,11 @@ impl Running {
         Arc::clone(&self.handle.fleet.borrow())
     }
 
+    /// The way over which each cluster of the newest fleet is contacted: `None` for one that is not. Empty before any row is made.
+    pub fn ways(&self) -> Arc<Ways> {
+        self.ways.borrow().clone().unwrap_or_default()
+    }
+
     /// Ends all work and returns within a second, whatever hangs.
     pub fn stop(mut self) {
         self.end();
@@ -117,5 +128,6 @@ impl Drop for Running {
 }
 
 fn is_decided(fleet: &Fleet, contact: bool) -> bool {
-    fleet.loaded && (!contact || fleet.clusters.iter().all(|c| c.verdict.state != State::New))
+    let read = fleet.loaded && fleet.sources.iter().all(|s| s.sync != Sync::Reading);
+    read && (!contact || !fleet.clusters.iter().any(|c| c.is_awaited()))
 }
