@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::status::problems;
 use super::wire::{API_VERSION, ProblemItem, SCHEMA_VERSION, SeverityWord, Stamp, Text, Tool};
-use crate::fleet::{Fleet, Severity};
+use crate::fleet::{Fleet, Problem, Severity, Sync};
 
 /// Where clusters were learned of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -38,14 +38,63 @@ pub struct SourceItem {
     pub kind: &'static str,
     /// Its name.
     pub name: Text,
-    /// How many entries it gave.
+    /// How reading it goes.
+    pub sync: SyncWord,
+    /// What is done to read it, for people.
+    pub how: Text,
+    /// How many entries it gave, those that are gone not counted.
     pub entries: usize,
-    /// When it was last read to the end.
+    /// How many of them are a row that no earlier source had.
+    pub added: usize,
+    /// How many of them joined a row of another entry.
+    pub merged: usize,
+    /// When it was last read to the end, or last confirmed by a watch.
     pub synced_at: Option<Stamp>,
+    /// When it is read again, if that is known.
+    pub next_at: Option<Stamp>,
+    /// Since when it cannot be read; `null` while it can.
+    pub failing_since: Option<Stamp>,
     /// Problems of the source itself and of the entries that stand in it.
     pub problems: usize,
     /// How many of those are errors.
     pub errors: usize,
+}
+
+/// How reading a source goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SyncWord {
+    /// Not read to the end yet.
+    Reading,
+    /// Read, and changes arrive by themselves.
+    Watching,
+    /// Read, and read again from time to time.
+    Polling,
+    /// Cannot be read now; what it said before is kept.
+    Failing,
+}
+
+impl SyncWord {
+    /// The word as it is printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reading => "reading",
+            Self::Watching => "watching",
+            Self::Polling => "polling",
+            Self::Failing => "failing",
+        }
+    }
+}
+
+impl From<Sync> for SyncWord {
+    fn from(sync: Sync) -> Self {
+        match sync {
+            Sync::Reading => Self::Reading,
+            Sync::Watching => Self::Watching,
+            Sync::Polling => Self::Polling,
+            Sync::Failing => Self::Failing,
+        }
+    }
 }
 
 /// What the console found around itself.
@@ -128,6 +177,11 @@ pub fn source_list(fleet: &Fleet, now: DateTime<Utc>, tool: Tool) -> SourceList 
     }
 }
 
+/// Whether both are the same problem of the same thing, however much it matters there.
+fn is_same(a: &Problem, b: &Problem) -> bool {
+    (a.code, &a.subject, &a.message) == (b.code, &b.subject, &b.message)
+}
+
 /// One item for each source of `fleet`.
 pub fn source_items(fleet: &Fleet) -> Vec<SourceItem> {
     let tell = |source: &crate::fleet::SourceState| {
@@ -135,12 +189,20 @@ pub fn source_items(fleet: &Fleet) -> Vec<SourceItem> {
             .clusters
             .iter()
             .filter(|c| c.entry.sources.first().is_some_and(|s| s.name == source.name))
-            .flat_map(|c| &c.entry.problems);
+            .flat_map(|c| &c.entry.problems)
+            // A hub tells of its objects' problems itself.
+            .filter(|p| !source.problems.iter().any(|own| is_same(own, p)));
         let all: Vec<_> = source.problems.iter().chain(of_entries).collect();
         SourceItem {
             kind: source.kind.as_str(),
             name: Text::from(&source.name),
+            sync: source.sync.into(),
+            how: Text::from(&source.how),
             entries: source.entries,
+            added: source.added,
+            merged: source.merged,
+            next_at: source.next_at.map(Stamp),
+            failing_since: source.failing_since.map(Stamp),
             synced_at: source.synced_at.map(Stamp),
             problems: all.len(),
             errors: all.iter().filter(|p| p.severity == Severity::Error).count(),

@@ -6,10 +6,17 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::fleet::spec::{
+    ClassSpec, Contact, FleetFile, FleetSpec, LabelRule, Links, Object, Requirements, ServiceRule,
+    VersionRules, Window,
+};
 use crate::fleet::{
-    AccessPath, Attempts, CertDates, Class, ClassOrigin, CleanText, Cluster, ClusterKey, Entry, ErrorCode,
-    Failure, Fleet, Method, NodeSummary, Observed, Origin, Phase, Problem, Protection, Readiness, Reason,
-    Severity, Signals, SourceKind, SourceRef, SourceState, State, Verdict, VersionInfo,
+    AccessPath, Apart, Attempts, Blocker, CertDates, CertificateEnd, Class, ClassBook, ClassOrigin,
+    ClassRules, CleanText, Cluster, ClusterKey, Conflict, Decision, Decisions, Effect, Entry, ErrorCode,
+    Facts, Failure, Finding, Fleet, Health, Identity, MergeBy, MergeLink, Method, NodeSummary, Observed,
+    Origin, Outlook, Parameter, PendingClass, Phase, Problem, Protection, Provenance, ProviderInsight,
+    Readiness, Reason, Recorded, Severity, SightingId, Signals, SourceKind, SourceRef, SourceState, State,
+    Sync, Truth, Verdict, VersionInfo, Weight,
 };
 
 /// 2026-11-20T09:02:20Z.
@@ -28,31 +35,38 @@ fn class(name: &str) -> Class {
         "dev" => (2, Protection::None),
         _ => (9, Protection::Locked),
     };
-    Class { name: name.into(), order, origin: ClassOrigin::Guessed, rule: name.into(), protection }
+    Class {
+        name: name.into(),
+        order,
+        origin: ClassOrigin::Guessed,
+        rule: name.into(),
+        rule_at: None,
+        protection,
+        pending: None,
+        rules: None,
+    }
 }
 
 fn entry(name: &str, line: u32) -> Entry {
     let labels: BTreeMap<CleanText, CleanText> = [("team".into(), "pay".into())].into();
     Entry {
-        key: ClusterKey::new(&name.into()),
-        name: name.into(),
         sources: vec![SourceRef {
             kind: SourceKind::Kubeconfig,
             name: "/home/ana/.kube/config".into(),
             reference: name.into(),
             origin: Some(Origin { path: "/home/ana/.kube/config".into(), line: Some(line), column: Some(3) }),
+            gone_at: None,
         }],
         paths: vec![AccessPath {
-            identity: "ana@corp".into(),
-            method: Method::ClientCertificate,
             server: Some(CleanText::new(&format!("https://{name}.example:6443"))),
             insecure: false,
             proxy: None,
             impersonates: None,
             expires_at: Some(now() + TimeDelta::hours(7) + TimeDelta::minutes(12)),
+            ..AccessPath::new("ana@corp".into(), Method::ClientCertificate)
         }],
         labels: Arc::new(labels),
-        problems: Vec::new(),
+        ..Entry::new(ClusterKey::new(&CleanText::new(name)), CleanText::new(name))
     }
 }
 
@@ -76,7 +90,7 @@ fn seen(version: &str, age: i64, ready: usize, total: usize) -> Signals {
         kubelets: vec![("v1.34.8".parse().unwrap(), 2), (version.parse().unwrap(), total - 2)],
         region: Some("us-east-1".into()),
         provider: Some("eks".into()),
-        truncated: false,
+        ..NodeSummary::default()
     };
     signals.nodes.take(Ok(nodes), at);
     signals.latency = Some(Observed { value: Duration::from_millis(38), at });
@@ -114,7 +128,11 @@ fn cluster(
     state: State,
     reasons: Vec<Reason>,
 ) -> Arc<Cluster> {
-    Arc::new(Cluster { entry, class: class(class_name), signals, verdict: Verdict { state, reasons } })
+    Arc::new(Cluster {
+        signals,
+        verdict: Verdict { state, reasons },
+        ..Cluster::new(entry, class(class_name))
+    })
 }
 
 fn reason(code: &'static str, severity: State, message: &str, about: Option<&'static str>) -> Reason {
@@ -173,17 +191,245 @@ pub(crate) fn fleet() -> Fleet {
         generation: 7,
         clusters: clusters.into(),
         sources: vec![SourceState {
-            kind: SourceKind::Kubeconfig,
-            name: "/home/ana/.kube/config".into(),
             entries: 6,
+            added: 6,
             synced_at: Some(ago(60)),
-            problems: Vec::new(),
+            sync: Sync::Watching,
+            how: "watching the file".into(),
+            ..SourceState::new(SourceKind::Kubeconfig, "/home/ana/.kube/config".into())
         }],
-        problems: Vec::new(),
         loaded: true,
-        current: None,
-        looked_in: Vec::new(),
+        ..Fleet::default()
     }
+}
+
+/// A place in the machine's fleet file.
+fn rule(line: u32) -> Origin {
+    Origin { path: "/etc/fleetglass/fleet.yaml".into(), line: Some(line), column: Some(10) }
+}
+
+fn rules() -> Arc<ClassRules> {
+    let spec = ClassSpec {
+        matches: Some("label.env=prod | name~^prod-".into()),
+        owner: Some("team platform".into()),
+        tenants: Some(vec!["shop".into()]),
+        on_call: Some(Contact {
+            name: "rota platform".into(),
+            url: Some("https://oncall.example/platform".into()),
+        }),
+        links: Links { runbook: Some("https://wiki.example/{name}".into()), dashboard: None },
+        versions: VersionRules {
+            floor: Some("1.36".into()),
+            target: Some("1.37".into()),
+            accept_end_of_life: None,
+        },
+        windows: Some(vec![Window { cron: "0 2 * * 6".into(), duration: "4h".into(), time_zone: None }]),
+        requires: Requirements {
+            services: Some(vec![ServiceRule {
+                name: "coredns".into(),
+                namespace: None,
+                versions: Some(">=1.11".into()),
+            }]),
+            labels: Some(vec![LabelRule {
+                key: "team".into(),
+                values: Some(vec!["pay".into(), "shop".into()]),
+            }]),
+            ..Requirements::default()
+        },
+        ..ClassSpec::default()
+    };
+    let object = Object {
+        name: "prod".to_owned(),
+        labels: BTreeMap::new(),
+        origin: rule(10),
+        places: [("spec.match".to_owned(), rule(14))].into(),
+        policy: true,
+        spec: spec.clone(),
+    };
+    Arc::new(ClassRules {
+        name: "prod".into(),
+        inherits: Vec::new(),
+        spec,
+        object: Arc::new(object),
+        hours: Arc::default(),
+    })
+}
+
+fn finding(code: &'static str, weight: Weight, cluster: Option<&str>, line: Option<u32>) -> Finding {
+    Finding {
+        code,
+        weight,
+        cluster: cluster.map(|name| ClusterKey::new(&name.into())),
+        class: cluster.map(|_| "prod".into()),
+        owner: None,
+        about: Some("label.tier".into()),
+        message: "what is wrong".into(),
+        hint: Some("Do something.".into()),
+        rule: line.map(rule),
+        seen_at: cluster.map(|_| ago(4)),
+    }
+}
+
+fn blocker(code: &'static str, effect: Effect) -> Blocker {
+    Blocker {
+        code,
+        effect,
+        message: "calico v3.27 is not for 1.36".into(),
+        hint: Some("Upgrade it first.".into()),
+        owner: Some("team eu".into()),
+        seen_at: Some(ago(60)),
+    }
+}
+
+fn hub(reference: &str) -> SightingId {
+    SightingId { source: "hub-eu".into(), reference: reference.into() }
+}
+
+fn file(reference: &str) -> SightingId {
+    SightingId { source: "/home/ana/.kube/config".into(), reference: reference.into() }
+}
+
+/// The same fleet with a class that a fleet file declares, a hub, findings, look-alikes and next upgrades.
+pub(crate) fn declared() -> Fleet {
+    let mut fleet = fleet();
+    let rules = rules();
+    let mut clusters: Vec<Cluster> = fleet.clusters.iter().map(|c| c.as_ref().clone()).collect();
+    for cluster in clusters.iter_mut().filter(|c| c.class.name.as_str() == "prod") {
+        cluster.class.origin = ClassOrigin::Declared;
+        cluster.class.rule = "label.env=prod | name~^prod-".into();
+        cluster.class.rule_at = Some(rule(14));
+        cluster.class.rules = Some(Arc::clone(&rules));
+    }
+    let behind = &mut clusters[1];
+    behind.properties =
+        Arc::new([("owner".into(), "team eu".into()), ("tenant".into(), "pay".into())].into());
+    behind.findings = Arc::new([
+        finding("BELOW_FLOOR", Weight::Error, Some("prod-eu-west-3"), Some(22)),
+        finding("LABEL_MISSING", Weight::Warning, Some("prod-eu-west-3"), Some(31)),
+    ]);
+    behind.outlook = Some(Arc::new(Outlook {
+        next: "v1.36.0".parse().ok(),
+        hops: ["v1.36.0", "v1.37.0"].iter().filter_map(|v| v.parse().ok()).collect(),
+        kubelets_first: false,
+        blockers: vec![blocker("ADDON", Effect::Blocks), blocker("NOT_INSPECTED", Effect::Unknown)],
+        by: Some((now() + TimeDelta::days(100)).date_naive()),
+    }));
+    let merged = &mut clusters[2];
+    let sighting = "fleet-system/us-east-1";
+    merged.entry.uid = Some("9f1c6c1e-0000-4000-8000-0000000077aa".into());
+    merged.entry.sources.insert(
+        0,
+        SourceRef {
+            kind: SourceKind::ClusterProfile,
+            name: "hub-eu".into(),
+            reference: sighting.into(),
+            origin: None,
+            gone_at: None,
+        },
+    );
+    merged.entry.paths.push(AccessPath {
+        sighting: hub(sighting),
+        break_glass: true,
+        via: Some("hub-eu".into()),
+        ..AccessPath::new("admin".into(), Method::Token)
+    });
+    merged.entry.merges = vec![MergeLink {
+        first: file("prod-us-east-1"),
+        second: hub(sighting),
+        by: MergeBy::Uid,
+        value: "9f1c6c1e-0000-4000-8000-0000000077aa".into(),
+    }];
+    merged.entry.conflicts = vec![Conflict {
+        field: "label.tier".into(),
+        values: vec![(hub(sighting), "1".into()), (file("prod-us-east-1"), "2".into())],
+    }];
+    merged.entry.provenance =
+        vec![Provenance { field: "name".into(), from: "hub-eu:fleet-system/us-east-1".into() }];
+    merged.entry.said_at = Some(ago(30));
+    merged.entry.facts = Facts {
+        version: "v1.36.1".parse().ok(),
+        version_text: Some("v1.36.1".into()),
+        nodes: Some((120, 120)),
+        health: Some(Health {
+            healthy: Truth::Yes,
+            word: "ControlPlaneHealthy".into(),
+            message: "".into(),
+            since: Some(ago(86_400)),
+        }),
+        heartbeat_at: Some(ago(20)),
+        heartbeat_seconds: Some(300),
+        certificates: vec![CertificateEnd { name: "etcd".into(), at: now() + TimeDelta::days(90) }],
+        insights: vec![ProviderInsight {
+            code: "insight-1".into(),
+            blocks: false,
+            message: "old API".into(),
+        }],
+        ..Facts::default()
+    };
+    merged.class.pending = Some(PendingClass {
+        to: "dev".into(),
+        protection: Protection::None,
+        because: "label.env was prod and is dev".into(),
+    });
+    merged.parameters = Arc::new([Parameter {
+        key: "registry".into(),
+        value: "eu.gcr.io".into(),
+        from: "class prod".into(),
+        origin: Some(rule(40)),
+    }]);
+    merged.findings = Arc::new([finding("CONFLICT", Weight::Note, Some("prod-us-east-1"), None)]);
+    merged.outlook = Some(Arc::new(Outlook {
+        next: "v1.37.0".parse().ok(),
+        hops: "v1.37.0".parse().into_iter().collect(),
+        kubelets_first: false,
+        blockers: Vec::new(),
+        by: None,
+    }));
+    fleet.clusters = clusters.into_iter().map(Arc::new).collect();
+    let spec =
+        FleetSpec { classes: vec!["prod".into()], ignore: vec!["GHOST".into()], ..FleetSpec::default() };
+    let object = Object {
+        name: "acme".to_owned(),
+        labels: BTreeMap::new(),
+        origin: rule(1),
+        places: BTreeMap::new(),
+        policy: true,
+        spec,
+    };
+    let classes = vec![(*rules.object).clone()];
+    let declared = FleetFile { fleet: Some(object), classes, ..FleetFile::default() };
+    fleet.classes = Arc::new(ClassBook::compile(Arc::new(declared)).0);
+    fleet.files = vec!["/etc/fleetglass/fleet.yaml".into()];
+    fleet.sources.push(SourceState {
+        entries: 1,
+        merged: 1,
+        sync: Sync::Failing,
+        how: "watch clusterprofiles.multicluster.x-k8s.io".into(),
+        synced_at: Some(ago(600)),
+        next_at: Some(now() + TimeDelta::seconds(30)),
+        failing_since: Some(ago(120)),
+        ..SourceState::new(SourceKind::ClusterProfile, "hub-eu".into())
+    });
+    fleet.findings = Arc::new([finding("SOURCE_FAILING", Weight::Warning, None, None)]);
+    fleet.apart = Arc::new([Apart {
+        code: "SAME_SERVER_OTHER_AUTHORITY",
+        first: file("stage-eu-2"),
+        second: file("dev-web-1"),
+        why: "both are https://stage-eu-2.example:6443 and trust other certificates".into(),
+    }]);
+    fleet
+}
+
+/// Decisions about that fleet.
+pub(crate) fn decisions() -> Decisions {
+    let cluster = Identity::of_sighting(&file("stage-eu-2"));
+    let record =
+        |decision| Recorded { decision, at: ago(3_600), who: "ana".into(), reason: Some("it is".into()) };
+    Decisions(vec![
+        record(Decision::Label { cluster: cluster.clone(), key: "team".into(), value: Some("shop".into()) }),
+        record(Decision::Prefer { cluster, path: None }),
+        record(Decision::Merge { first: file("stage-eu-2"), second: hub("x") }),
+    ])
 }
 
 /// The tool of the golden documents.

@@ -7,7 +7,12 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::wire::{Cause, PhaseWord, ProblemItem, ProtectionWord, Stamp, StateWord, Text, file_of};
+use super::belongs::{self, ClassItem, ContactItem, LinksItem, ParameterItem};
+use super::breach::{FindingItem, finding_items};
+use super::identity::{IdentityBlock, identity_block, told_path, uid};
+use super::outlook::{OutlookItem, outlook_item};
+use super::said::{RegistryBlock, registry_block};
+use super::wire::{Cause, PhaseWord, ProblemItem, ProtectionWord, Stamp, StateWord, Text, file_of, map};
 use crate::fleet::{CertDates, Cluster, Observed, SourceRef, Version, lifecycle};
 
 /// One cluster. Every field is always there; `null` means not known.
@@ -42,10 +47,30 @@ pub struct ClusterItem {
     pub region: Option<Text>,
     /// Which of `provider` and `region` are guesses from names and addresses.
     pub guessed: Vec<&'static str>,
-    /// Labels from the sources.
+    /// Labels from the sources and from people.
     pub labels: BTreeMap<String, Text>,
-    /// Where it was learned of.
+    /// Properties: of the sources, and captured from the name by the class's pattern.
+    pub properties: BTreeMap<String, Text>,
+    /// Parameters, with where each comes from.
+    pub parameters: Vec<ParameterItem>,
+    /// Who owns it.
+    pub owner: Option<Text>,
+    /// Who shares it.
+    pub tenants: Vec<Text>,
+    /// Whom to reach.
+    pub on_call: Option<ContactItem>,
+    /// Runbook, dashboard and metrics.
+    pub links: LinksItem,
+    /// Where it was learned of, the weightiest first.
     pub sources: Vec<SourceLink>,
+    /// Who it is, and how it came to be one row.
+    pub identity: IdentityBlock,
+    /// What the sources say of it.
+    pub registry: RegistryBlock,
+    /// What is not as it should be, the worst first.
+    pub findings: Vec<FindingItem>,
+    /// Its next upgrade; `null` if nobody has worked it out.
+    pub outlook: Option<OutlookItem>,
     /// Versions.
     pub version: VersionBlock,
     /// Nodes.
@@ -60,17 +85,6 @@ pub struct ClusterItem {
     pub attempts: AttemptsBlock,
     /// What is wrong with its entry.
     pub problems: Vec<ProblemItem>,
-}
-
-/// A cluster's class and how it came by it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct ClassItem {
-    /// `prod`, `stage`, ..
-    pub name: Text,
-    /// `guessed`: from the name, not said by a person.
-    pub source: &'static str,
-    /// The rule that matched, for people.
-    pub rule: Text,
 }
 
 /// One reason for a state.
@@ -91,6 +105,7 @@ pub struct ReasonItem {
 
 /// A place where the cluster was learned of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct SourceLink {
     /// The kind of source.
     pub kind: &'static str,
@@ -103,6 +118,8 @@ pub struct SourceLink {
     pub file: Option<Text>,
     /// The line, from 1.
     pub line: Option<u32>,
+    /// Since when the source has known it no longer; `null` while it does.
+    pub gone_at: Option<Stamp>,
 }
 
 /// Versions of the control plane and the kubelets.
@@ -265,13 +282,9 @@ pub fn cluster_item(cluster: &Cluster, now: DateTime<Utc>) -> ClusterItem {
     let signals = &cluster.signals;
     let (provider, region) = (cluster.provider(), cluster.region());
     ClusterItem {
-        id: signals.identity.value().map(Text::from),
+        id: uid(cluster),
         name: Text::from(entry.key.as_str()),
-        class: ClassItem {
-            name: Text::from(&cluster.class.name),
-            source: cluster.class.origin.as_str(),
-            rule: Text::from(&cluster.class.rule),
-        },
+        class: ClassItem::from(&cluster.class),
         protection: cluster.class.protection.into(),
         state: cluster.verdict.state.into(),
         phase: signals.attempts.phase.into(),
@@ -279,7 +292,7 @@ pub fn cluster_item(cluster: &Cluster, now: DateTime<Utc>) -> ClusterItem {
         live: cluster.is_live(),
         observed_at: cluster.seen_at().map(Stamp),
         error: cause(cluster),
-        server: entry.paths.first().and_then(|p| p.server.as_ref()).map(Text::from),
+        server: told_path(cluster).and_then(|p| p.server.as_ref()).or(entry.server.as_ref()).map(Text::from),
         provider: provider.as_ref().map(|p| Text::from(&p.value)),
         region: region.as_ref().map(|r| Text::from(&r.value)),
         guessed: [("provider", &provider), ("region", &region)]
@@ -287,8 +300,18 @@ pub fn cluster_item(cluster: &Cluster, now: DateTime<Utc>) -> ClusterItem {
             .filter(|(_, told)| told.as_ref().is_some_and(|t| t.guessed))
             .map(|(name, _)| name)
             .collect(),
-        labels: entry.labels.iter().map(|(k, v)| (k.as_str().to_owned(), Text::from(v))).collect(),
-        sources: entry.sources.iter().map(source_link).collect(),
+        labels: map(&entry.labels),
+        properties: map(&cluster.properties),
+        parameters: cluster.parameters.iter().map(ParameterItem::from).collect(),
+        owner: belongs::owner(cluster),
+        tenants: belongs::tenants(cluster),
+        on_call: belongs::on_call(cluster),
+        links: belongs::links(cluster),
+        sources: entry.sources.iter().map(SourceLink::from).collect(),
+        identity: identity_block(cluster),
+        registry: registry_block(cluster, now),
+        findings: finding_items(cluster),
+        outlook: cluster.outlook.as_ref().map(|o| outlook_item(o, now)),
         version: version_block(cluster, now),
         nodes: nodes_block(cluster),
         control_plane: control_plane_block(cluster),
@@ -316,7 +339,7 @@ pub(super) fn cause(cluster: &Cluster) -> Option<Cause> {
 
 /// When the credential in use ends: what the credential itself said, else what stands in the entry.
 pub(super) fn credential_end(cluster: &Cluster) -> Option<DateTime<Utc>> {
-    let stated = cluster.entry.paths.first().and_then(|p| p.expires_at);
+    let stated = told_path(cluster).and_then(|p| p.expires_at);
     cluster.signals.credential_expires_at.or(stated)
 }
 
@@ -339,13 +362,16 @@ fn reasons(cluster: &Cluster) -> Vec<ReasonItem> {
     cluster.verdict.reasons.iter().map(tell).collect()
 }
 
-fn source_link(source: &SourceRef) -> SourceLink {
-    SourceLink {
-        kind: source.kind.as_str(),
-        name: Text::from(&source.name),
-        reference: Text::from(&source.reference),
-        file: source.origin.as_ref().map(file_of),
-        line: source.origin.as_ref().and_then(|o| o.line),
+impl From<&SourceRef> for SourceLink {
+    fn from(source: &SourceRef) -> Self {
+        Self {
+            kind: source.kind.as_str(),
+            name: Text::from(&source.name),
+            reference: Text::from(&source.reference),
+            file: source.origin.as_ref().map(file_of),
+            line: source.origin.as_ref().and_then(|o| o.line),
+            gone_at: source.gone_at.map(Stamp),
+        }
     }
 }
 
@@ -420,7 +446,7 @@ fn certificate(cert: &Observed<CertDates>, now: DateTime<Utc>) -> CertificateIte
 }
 
 fn access_block(cluster: &Cluster, now: DateTime<Utc>) -> AccessBlock {
-    let path = cluster.entry.paths.first();
+    let path = told_path(cluster);
     let end = credential_end(cluster);
     AccessBlock {
         identity: path.map(|p| Text::from(&p.identity)),

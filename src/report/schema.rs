@@ -4,11 +4,12 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use super::{
-    ClusterDetail, ClusterList, DoctorReport, EventList, FleetStatus, SourceList, StatusEvent, VersionMatrix,
+    CheckReport, ClassExplain, ClassList, ClusterDetail, ClusterList, DecisionList, DoctorReport, EventList,
+    FleetStatus, MergeReview, OutlookList, SourceList, SourceScan, StatusEvent, VersionMatrix,
 };
 
 /// The kinds of documents, in the order of the reference.
-pub const KINDS: [&str; 8] = [
+pub const KINDS: [&str; 15] = [
     "FleetStatus",
     "ClusterList",
     "ClusterDetail",
@@ -16,6 +17,13 @@ pub const KINDS: [&str; 8] = [
     "EventList",
     "SourceList",
     "DoctorReport",
+    "CheckReport",
+    "ClassList",
+    "ClassExplain",
+    "MergeReview",
+    "OutlookList",
+    "DecisionList",
+    "SourceScan",
     "StatusEvent",
 ];
 
@@ -30,6 +38,13 @@ pub fn schema(kind: &str) -> Option<Schema> {
         "EventList" => of::<EventList>(known),
         "SourceList" => of::<SourceList>(known),
         "DoctorReport" => of::<DoctorReport>(known),
+        "CheckReport" => of::<CheckReport>(known),
+        "ClassList" => of::<ClassList>(known),
+        "ClassExplain" => of::<ClassExplain>(known),
+        "MergeReview" => of::<MergeReview>(known),
+        "OutlookList" => of::<OutlookList>(known),
+        "DecisionList" => of::<DecisionList>(known),
+        "SourceScan" => of::<SourceScan>(known),
         _ => of::<StatusEvent>(known),
     })
 }
@@ -55,7 +70,7 @@ mod tests {
     #[test]
     fn documents_are_valid_by_their_schemas() {
         use crate::report::{self, Asked, GroupBy, MatrixShape, Metric, fixture};
-        let fleet = fixture::fleet();
+        let fleet = fixture::declared();
         let (rows, now, tool) = (&fleet.clusters, fixture::now(), fixture::TOOL);
         let shape = MatrixShape { metric: Metric::ControlPlane, by: GroupBy::Provider };
         let documents = [
@@ -68,6 +83,15 @@ mod tests {
                 .unwrap(),
             serde_json::to_value(report::source_list(&fleet, now, tool)).unwrap(),
             serde_json::to_value(report::doctor_report(&fleet, Vec::new(), now, tool)).unwrap(),
+            serde_json::to_value(report::check_report(&fleet, rows, Asked::default(), now, tool)).unwrap(),
+            serde_json::to_value(report::class_list(&fleet, now, tool)).unwrap(),
+            serde_json::to_value(report::class_explain(&fleet, &rows[2], &fixture::decisions(), now, tool))
+                .unwrap(),
+            serde_json::to_value(report::merge_review(&fleet, now, tool)).unwrap(),
+            serde_json::to_value(report::outlook_list(&fleet, rows, Asked::default(), false, now, tool))
+                .unwrap(),
+            serde_json::to_value(report::decision_list(&fixture::decisions(), &fleet, now, tool)).unwrap(),
+            serde_json::to_value(report::source_scan(Vec::new(), Vec::new(), Vec::new(), now, tool)).unwrap(),
         ];
         for (kind, document) in KINDS.into_iter().zip(documents) {
             assert_eq!(document["kind"], kind);

@@ -344,13 +344,28 @@ pub fn errors(rows: &[Arc<Cluster>]) -> Vec<ErrorItem> {
 
 /// Everything that is wrong with the files: of no entry, of the sources and of the entries, each said once.
 pub fn problems(fleet: &Fleet) -> Vec<ProblemItem> {
-    let sources = fleet.sources.iter().flat_map(|s| &s.problems);
-    let entries = fleet.clusters.iter().flat_map(|c| &c.entry.problems);
+    let sources = fleet.sources.iter().flat_map(|s| s.problems.iter().map(move |p| (Some(&s.name), p)));
+    let entries = fleet.clusters.iter().flat_map(|c| &c.entry.problems).map(|p| (None, p));
+    let of_none = fleet.problems.iter().map(|p| (None, p));
     let mut out: Vec<ProblemItem> = Vec::new();
     let mut seen = std::collections::HashSet::new();
-    for problem in fleet.problems.iter().chain(sources).chain(entries) {
-        if seen.insert((problem.code, &problem.origin, &problem.subject, &problem.message)) {
-            out.push(ProblemItem::from(problem));
+    let mut of_sources = std::collections::HashSet::new();
+    for (source, problem) in of_none.chain(sources).chain(entries) {
+        let what = (problem.code, &problem.origin, &problem.subject, &problem.message);
+        // A source repeats what is wrong with its objects, which stands on their rows too.
+        if source.is_some() {
+            of_sources.insert(what);
+        } else if of_sources.contains(&what) {
+            continue;
+        }
+        // Where no place says whose it is, the source's name has to.
+        let source = source.filter(|name| problem.origin.is_none() && **name != problem.subject);
+        if seen.insert((source, problem.code, &problem.origin, &problem.subject, &problem.message)) {
+            let mut item = ProblemItem::from(problem);
+            if let Some(source) = source {
+                item.subject = Text::from(format!("{source}: {}", problem.subject).as_str());
+            }
+            out.push(item);
         }
     }
     out
@@ -385,7 +400,15 @@ pub fn summary(rows: &[Arc<Cluster>]) -> Summary {
         worst: counts.worst().unwrap_or(State::New).into(),
     };
     Summary {
-        states: StateTally {
+        states: StateTally::from(&states),
+        by_class: classes.iter().map(class_tally).collect(),
+        versions: minors.iter().rev().map(|(m, n)| MinorTally { minor: m.to_string(), count: *n }).collect(),
+    }
+}
+
+impl From<&StateCounts> for StateTally {
+    fn from(states: &StateCounts) -> Self {
+        Self {
             ok: states.get(State::Ok),
             warn: states.get(State::Warn),
             crit: states.get(State::Crit),
@@ -394,9 +417,7 @@ pub fn summary(rows: &[Arc<Cluster>]) -> Summary {
             upgrading: states.get(State::Upgrading),
             held: states.get(State::Held),
             new: states.get(State::New),
-        },
-        by_class: classes.iter().map(class_tally).collect(),
-        versions: minors.iter().rev().map(|(m, n)| MinorTally { minor: m.to_string(), count: *n }).collect(),
+        }
     }
 }
 
@@ -435,7 +456,7 @@ mod tests {
 
     #[test]
     fn the_document_says_everything_with_its_age() {
-        let fleet = fixture::fleet();
+        let fleet = fixture::declared();
         let doc = fleet_status(&fleet, &fleet.clusters, Asked::default(), fixture::now(), fixture::TOOL);
         assert!(doc.partial);
         assert_eq!(doc.errors.len(), 3, "the refused, the dead and the unusable one");

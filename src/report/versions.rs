@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::belongs::{owner, tenants};
 use super::status::{Asked, ErrorItem, QueryItem, errors, query_item};
 use super::wire::{API_VERSION, SCHEMA_VERSION, Stamp, StateWord, Text, Tool};
 use crate::fleet::lifecycle::{self, Skew};
@@ -68,6 +69,10 @@ pub enum GroupBy {
     Region,
     /// Provider.
     Provider,
+    /// Tenant. A cluster that several tenants share is counted in the row of each, and once in the totals.
+    Tenant,
+    /// Owner.
+    Owner,
 }
 
 impl GroupBy {
@@ -77,6 +82,8 @@ impl GroupBy {
             Self::Class => "class",
             Self::Region => "region",
             Self::Provider => "provider",
+            Self::Tenant => "tenant",
+            Self::Owner => "owner",
         }
     }
 }
@@ -132,6 +139,10 @@ pub struct VersionItem {
     pub region: Option<Text>,
     /// Its provider.
     pub provider: Option<Text>,
+    /// Who owns it.
+    pub owner: Option<Text>,
+    /// Who shares it.
+    pub tenants: Vec<Text>,
     /// Its state.
     pub state: StateWord,
     /// Whether the newest attempt to reach it succeeded.
@@ -152,6 +163,19 @@ pub struct VersionItem {
     pub end_of_life_in_days: Option<i64>,
     /// When it was seen.
     pub observed_at: Option<Stamp>,
+}
+
+impl VersionItem {
+    /// Whether the cluster is counted in the row of `group`; `None` is the row of those of which it is not known.
+    pub fn is_in(&self, by: GroupBy, group: Option<&Text>) -> bool {
+        match by {
+            GroupBy::Class => group == Some(&self.class),
+            GroupBy::Region => group == self.region.as_ref(),
+            GroupBy::Provider => group == self.provider.as_ref(),
+            GroupBy::Owner => group == self.owner.as_ref(),
+            GroupBy::Tenant => group.map_or(self.tenants.is_empty(), |g| self.tenants.contains(g)),
+        }
+    }
 }
 
 /// What to count and how.
@@ -177,7 +201,9 @@ pub fn version_matrix<'a>(
     lines.dedup();
     let mut groups: BTreeMap<(u16, Option<CleanText>), Vec<&Cluster>> = BTreeMap::new();
     for cluster in rows {
-        groups.entry(group_of(cluster, shape.by)).or_default().push(cluster);
+        for group in groups_of(cluster, shape.by) {
+            groups.entry(group).or_default().push(cluster);
+        }
     }
     let errors = errors(rows);
     let all: Vec<&Cluster> = rows.iter().map(AsRef::as_ref).collect();
@@ -214,14 +240,22 @@ fn line_of(cluster: &Cluster, metric: Metric) -> Option<Minor> {
     }
 }
 
-/// The group a cluster falls in; unknown groups sort last.
-fn group_of(cluster: &Cluster, by: GroupBy) -> (u16, Option<CleanText>) {
+/// The groups a cluster falls in; unknown groups sort last.
+fn groups_of(cluster: &Cluster, by: GroupBy) -> Vec<(u16, Option<CleanText>)> {
     let told = match by {
-        GroupBy::Class => return (cluster.class.order, Some(cluster.class.name.clone())),
-        GroupBy::Region => cluster.region(),
-        GroupBy::Provider => cluster.provider(),
+        GroupBy::Class => return vec![(cluster.class.order, Some(cluster.class.name.clone()))],
+        GroupBy::Region => cluster.region().map(|told| told.value),
+        GroupBy::Provider => cluster.provider().map(|told| told.value),
+        GroupBy::Owner => owner(cluster).map(|text| text.0),
+        GroupBy::Tenant => {
+            let all = tenants(cluster);
+            if !all.is_empty() {
+                return all.into_iter().map(|text| (0, Some(text.0))).collect();
+            }
+            None
+        }
     };
-    (u16::from(told.is_none()), told.map(|t| t.value))
+    vec![(u16::from(told.is_none()), told)]
 }
 
 fn matrix_row(
@@ -263,6 +297,8 @@ fn version_item(cluster: &Cluster, now: DateTime<Utc>) -> VersionItem {
         class: Text::from(&cluster.class.name),
         region: cluster.region().map(|t| Text(t.value)),
         provider: cluster.provider().map(|t| Text(t.value)),
+        owner: owner(cluster),
+        tenants: tenants(cluster),
         state: cluster.verdict.state.into(),
         live: cluster.is_live(),
         control_plane: said.map(|v| Text::from(&v.text)),
@@ -305,5 +341,17 @@ mod tests {
         assert_eq!(by_name("prod-us-east-1").skew_minors, Some(2));
         assert_eq!(by_name("prod-us-east-1").skew_allowed, Some(true));
         assert_eq!(by_name("dev-web-1").skew_allowed, None);
+    }
+
+    #[test]
+    fn a_shared_cluster_counts_for_each_tenant_and_once_in_the_totals() {
+        let fleet = fixture::declared();
+        let shape = MatrixShape { metric: Metric::ControlPlane, by: GroupBy::Tenant };
+        let doc =
+            version_matrix(&fleet, &fleet.clusters, Asked::default(), shape, fixture::now(), fixture::TOOL);
+        let rows: Vec<_> =
+            doc.rows.iter().map(|r| (r.group.as_ref().map(Text::to_string), r.total)).collect();
+        assert_eq!(rows, [(Some("pay".into()), 1), (Some("shop".into()), 3), (None, 3)]);
+        assert_eq!(doc.totals.total, 6);
     }
 }

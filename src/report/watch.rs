@@ -70,6 +70,19 @@ impl ClusterItem {
             certificate.observed_at = certificate.not_after;
         }
         item.access.expires_in_seconds = None;
+        item.registry.said_at = None;
+        item.registry.said_seconds_ago = None;
+        item.registry.heartbeat_at = None;
+        for certificate in &mut item.registry.certificates {
+            certificate.expires_in_seconds = 0;
+        }
+        for finding in &mut item.findings {
+            finding.observed_at = None;
+        }
+        if let Some(outlook) = &mut item.outlook {
+            outlook.by_in_days = None;
+            outlook.blockers.iter_mut().for_each(|b| b.observed_at = None);
+        }
         item.attempts.phase_since = None;
         item.attempts.failed_in_a_row = 0;
         item.attempts.next_at = None;

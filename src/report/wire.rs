@@ -1,18 +1,47 @@
 //! The small words of the documents: times, texts, closed enums, and the head that every document has.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
-use crate::fleet::{CleanText, Failure, Origin, Phase, Problem, Protection, Severity, State};
+use crate::fleet::{
+    CleanText, Failure, Origin, Phase, Problem, Protection, Severity, SightingId, State, TextMap, Truth,
+    Weight,
+};
+
+/// A document: the head that all have, and its own fields.
+macro_rules! document {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+        #[serde(rename_all = "camelCase")]
+        pub struct $name {
+            /// The group and version.
+            #[schemars(extend("const" = crate::report::API_VERSION))]
+            pub api_version: &'static str,
+            /// The kind.
+            #[schemars(extend("const" = stringify!($name)))]
+            pub kind: &'static str,
+            /// The shape's version, `MAJOR.MINOR`.
+            pub schema_version: &'static str,
+            /// When it was written.
+            pub generated_at: crate::report::Stamp,
+            /// By what.
+            pub tool: crate::report::Tool,
+            $($(#[$field_doc])* pub $field: $type,)*
+        }
+    };
+}
+pub(super) use document;
 
 /// The group and version of every document.
 pub const API_VERSION: &str = "fleetglass.dev/v1alpha1";
 
 /// `MAJOR.MINOR` of the documents' shape: a minor only adds.
-pub const SCHEMA_VERSION: &str = "1.0";
+pub const SCHEMA_VERSION: &str = "1.1";
 
 /// A moment, written as RFC 3339 in UTC with whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -299,6 +328,106 @@ impl ProblemItem {
         }
         Some(place)
     }
+}
+
+/// A place in a file that a person wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Place {
+    /// The file.
+    pub file: Text,
+    /// The line, from 1.
+    pub line: Option<u32>,
+    /// The column, from 1.
+    pub column: Option<u32>,
+}
+
+impl From<&Origin> for Place {
+    fn from(origin: &Origin) -> Self {
+        Self { file: file_of(origin), line: origin.line, column: origin.column }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file)?;
+        [self.line, self.line.and(self.column)].into_iter().flatten().try_for_each(|n| write!(f, ":{n}"))
+    }
+}
+
+/// How much a finding weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WeightWord {
+    /// Worth knowing.
+    Note,
+    /// Not as it should be.
+    Warning,
+    /// A rule is broken.
+    Error,
+}
+
+impl WeightWord {
+    /// The word as it is printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl From<Weight> for WeightWord {
+    fn from(weight: Weight) -> Self {
+        match weight {
+            Weight::Note => Self::Note,
+            Weight::Warning => Self::Warning,
+            Weight::Error => Self::Error,
+        }
+    }
+}
+
+/// Whether something is so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TruthWord {
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
+    /// Nobody can say.
+    Unknown,
+}
+
+impl TruthWord {
+    /// The word as it is printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl From<Truth> for TruthWord {
+    fn from(truth: Truth) -> Self {
+        match truth {
+            Truth::Yes => Self::Yes,
+            Truth::No => Self::No,
+            Truth::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// A sighting as commands take it: `source:reference`.
+pub(super) fn sighting(id: &SightingId) -> Text {
+    Text(CleanText::with_cap(&id.to_string(), 4096))
+}
+
+/// Labels or properties.
+pub(super) fn map(of: &TextMap) -> BTreeMap<String, Text> {
+    of.iter().map(|(k, v)| (k.as_str().to_owned(), Text::from(v))).collect()
 }
 
 /// The file of an origin as safe text.
