@@ -14,6 +14,8 @@ use super::cluster::{Cluster, lock};
 use super::discovery;
 use super::fault::Fault;
 use super::health;
+use super::hub;
+use super::metrics;
 use super::obstacle::{self, Met, Passage};
 use super::openapi;
 use super::reply::{Outcome, Refused, Reply, json_bytes, no_page, text};
@@ -32,8 +34,14 @@ pub(super) async fn answer(
 ) -> Reply {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
+    let passed = hub::pass(&cluster, path, &head.headers);
+    let (cluster, path, who) = if let Some(hub::Passed { cluster, path, who }) = passed {
+        (cluster, path, who)
+    } else {
+        let who = identity(&cluster, &peer, &head.headers);
+        (cluster, path, who)
+    };
     let fault = cluster.faults().meets(path).cloned();
-    let who = identity(&cluster, &peer, &head.headers);
     let line = Entry::new(
         &cluster,
         AuditLine {
@@ -112,7 +120,7 @@ impl Drop for Entry<'_> {
 
 /// What the API server says when nothing is in its way.
 fn served(call: &Call<'_>, path: &str, fault: Option<&Fault>) -> Outcome {
-    if let Some(target) = call.asked.target() {
+    if let Some(target) = call.asked.target().filter(|target| call.cluster.serves(target.kind)) {
         return api::answer(call, &target);
     }
     authorize_path(call.cluster, call.who, call.method, path)?;
@@ -128,9 +136,8 @@ fn served(call: &Call<'_>, path: &str, fault: Option<&Fault>) -> Outcome {
             };
             health::answer(call.asked, failing)
         }
-        path @ ["api" | "apis", ..] => {
-            discovery::answer(path, accept::form(call.headers)?, call.cluster.port)
-        }
+        path @ ["api" | "apis", ..] => discovery::answer(path, accept::form(call.headers)?, call.cluster),
+        ["metrics"] => Ok(metrics::answer(call.cluster)),
         path @ ["openapi", ..] => Ok(openapi::answer(path, call.headers, &call.cluster.truth.version)),
         _ => Ok(no_page()),
     }

@@ -13,12 +13,14 @@ use super::api::typed;
 use super::audit::Audit;
 use super::dice::Dice;
 use super::fault::{Faults, TlsFault};
-use super::kinds::{Kind, kept};
+use super::hub::{self, Hub};
+use super::kinds::{Kind, On, every, kept};
 use super::people::Person;
 use super::pki::{Pki, PkiError};
 use super::rbac::Policy;
 use super::store::Store;
 use super::truth::{ClusterTruth, Trouble};
+use super::upkeep::OldRequest;
 use super::workload;
 use crate::clock::Clock;
 
@@ -53,6 +55,10 @@ struct Ready {
 pub(super) struct Cluster {
     pub(super) truth: Arc<ClusterTruth>,
     pub(super) port: u16,
+    /// Its CA certificate, PEM.
+    pub(super) authority: String,
+    /// What makes it a hub, if it is one.
+    pub(super) hub: Option<Hub>,
     pub(super) world: Arc<World>,
     /// True while the port listens.
     pub(super) door: watch::Sender<bool>,
@@ -74,13 +80,22 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Cluster {
-    pub(super) fn new(truth: ClusterTruth, port: u16, world: Arc<World>, faults: Faults, open: bool) -> Self {
+    pub(super) fn new(
+        truth: ClusterTruth,
+        (port, authority): (u16, String),
+        world: Arc<World>,
+        hub: Option<Hub>,
+        faults: Faults,
+        open: bool,
+    ) -> Self {
         let revision = Dice::new(world.seed, &["revision", &truth.name]).between(200_000, 9_000_000);
         let version = super::health::version_body(&truth.version);
         let throws = Dice::new(world.seed, &["throws", &truth.name]);
         Self {
             truth: Arc::new(truth),
             port,
+            authority,
+            hub,
             world,
             door: watch::Sender::new(open),
             news: watch::Sender::new(revision),
@@ -94,12 +109,18 @@ impl Cluster {
         }
     }
 
+    /// `https://127.0.0.1:PORT`.
+    pub(super) fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
     /// Works on the store with the kinds named here in it.
     pub(super) fn with_store<T>(&self, shelves: &[&'static str], work: impl FnOnce(&mut Store) -> T) -> T {
         let mut store = lock(&self.store);
         for shelf in shelves {
             if !store.has(shelf) {
-                let objects = workload::objects(&self.truth, &self.world, shelf);
+                let mut objects = workload::objects(&self.truth, &self.world, shelf);
+                objects.extend(hub::objects(self, shelf));
                 store.stock(shelf, objects);
             }
         }
@@ -111,6 +132,27 @@ impl Cluster {
             self.news.send_replace(after);
         }
         done
+    }
+
+    /// Whether this server serves a kind.
+    pub(super) fn serves(&self, kind: &Kind) -> bool {
+        match kind.on {
+            On::All => true,
+            On::Since(minor) => self.truth.minor() >= minor,
+            On::Through(minor) => self.truth.minor() <= minor,
+            On::Hub(role) => self.hub.as_ref().is_some_and(|hub| hub.role == role),
+            On::Old => {
+                let is_it = |old: &OldRequest| {
+                    (old.group, old.version, old.resource) == (kind.group, kind.version, kind.plural)
+                };
+                self.truth.upkeep.requested.as_ref().is_some_and(is_it)
+            }
+        }
+    }
+
+    /// The kinds that this server serves, in the order of discovery.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &'static Kind> + use<'_> {
+        every().filter(|kind| self.serves(kind))
     }
 
     /// The newest revision of all.

@@ -1,5 +1,7 @@
 //! The kinds that the simulated API server serves.
 
+use super::hub::{self, Role};
+
 /// One resource of one group and version.
 #[derive(Debug, PartialEq, Eq)]
 #[expect(clippy::struct_field_names, reason = "`kind` is the field's name in Kubernetes")]
@@ -15,9 +17,29 @@ pub(super) struct Kind {
     pub(super) subresources: &'static [&'static str],
     /// False for the review kinds, which are created and never kept.
     pub(super) stored: bool,
+    /// Where objects of this kind are kept. Versions whose objects look the same share a shelf, and so do the two groups of
+    /// events, which show the same objects.
+    pub(super) shelf: &'static str,
+    /// Which servers serve it.
+    pub(super) on: On,
 }
 
-const fn kind(
+/// Which servers serve a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum On {
+    /// Every one.
+    All,
+    /// Those of this minor or later.
+    Since(u64),
+    /// Those of this minor or earlier.
+    Through(u64),
+    /// Hubs of this role.
+    Hub(Role),
+    /// Those on which somebody asks for it although it is old; others have it switched off.
+    Old,
+}
+
+pub(super) const fn kind(
     group: &'static str,
     version: &'static str,
     kind: &'static str,
@@ -36,7 +58,14 @@ const fn kind(
         namespaced,
         subresources: &[],
         stored: true,
+        shelf: plural,
+        on: On::All,
     }
+}
+
+const fn on(mut of: Kind, on: On) -> Kind {
+    of.on = on;
+    of
 }
 
 const fn short(mut of: Kind, names: &'static [&'static str]) -> Kind {
@@ -49,7 +78,7 @@ const fn all(mut of: Kind) -> Kind {
     of
 }
 
-const fn with(mut of: Kind, subresources: &'static [&'static str]) -> Kind {
+pub(super) const fn with(mut of: Kind, subresources: &'static [&'static str]) -> Kind {
     of.subresources = subresources;
     of
 }
@@ -69,6 +98,8 @@ const CORE: &str = "";
 const APPS: &str = "apps";
 const RBAC: &str = "rbac.authorization.k8s.io";
 const AUTHZ: &str = "authorization.k8s.io";
+const FLOW: &str = "flowcontrol.apiserver.k8s.io";
+const STORAGE: &str = "storage.k8s.io";
 
 /// Everything that is served, in the order of discovery.
 pub(super) const KINDS: &[Kind] = &[
@@ -109,6 +140,84 @@ pub(super) const KINDS: &[Kind] = &[
     kind(RBAC, "v1", "RoleBinding", "rolebindings", "rolebinding", true),
     kind(RBAC, "v1", "Role", "roles", "role", true),
     kind("coordination.k8s.io", "v1", "Lease", "leases", "lease", true),
+    with(
+        short(
+            kind(
+                "autoscaling",
+                "v2",
+                "HorizontalPodAutoscaler",
+                "horizontalpodautoscalers",
+                "horizontalpodautoscaler",
+                true,
+            ),
+            &["hpa"],
+        ),
+        &["status"],
+    ),
+    with(short(kind("batch", "v1", "CronJob", "cronjobs", "cronjob", true), &["cj"]), &["status"]),
+    short(
+        kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", "networkpolicy", true),
+        &["netpol"],
+    ),
+    with(
+        short(kind("networking.k8s.io", "v1", "Ingress", "ingresses", "ingress", true), &["ing"]),
+        &["status"],
+    ),
+    with(
+        short(
+            kind(
+                "apiextensions.k8s.io",
+                "v1",
+                "CustomResourceDefinition",
+                "customresourcedefinitions",
+                "customresourcedefinition",
+                false,
+            ),
+            &["crd", "crds"],
+        ),
+        &["status"],
+    ),
+    with(kind(FLOW, "v1", "FlowSchema", "flowschemas", "flowschema", false), &["status"]),
+    on(
+        with(kind(FLOW, "v1beta3", "FlowSchema", "flowschemas", "flowschema", false), &["status"]),
+        On::Through(31),
+    ),
+    on(
+        short(
+            kind(
+                STORAGE,
+                "v1",
+                "VolumeAttributesClass",
+                "volumeattributesclasses",
+                "volumeattributesclass",
+                false,
+            ),
+            &["vac"],
+        ),
+        On::Since(34),
+    ),
+    on(
+        kind(
+            STORAGE,
+            "v1beta1",
+            "VolumeAttributesClass",
+            "volumeattributesclasses",
+            "volumeattributesclass",
+            false,
+        ),
+        On::Old,
+    ),
+    on(
+        kind(
+            "resource.k8s.io",
+            "v1beta1",
+            "ResourceClaimTemplate",
+            "resourceclaimtemplates",
+            "resourceclaimtemplate",
+            true,
+        ),
+        On::Old,
+    ),
 ];
 
 impl Kind {
@@ -121,10 +230,9 @@ impl Kind {
         }
     }
 
-    /// Where objects of this kind are kept: plurals are unique here but for the two groups of events, which show the
-    /// same objects.
+    /// Where objects of this kind are kept.
     pub(super) fn shelf(&self) -> &'static str {
-        self.plural
+        self.shelf
     }
 
     /// True for the kinds that decide who may do what.
@@ -147,27 +255,19 @@ impl Kind {
     }
 }
 
+/// The kinds of members and of hubs, in the order of discovery.
+pub(super) fn every() -> impl Iterator<Item = &'static Kind> {
+    KINDS.iter().chain(hub::kinds::KINDS)
+}
+
 /// The kind behind a group, version and plural.
 pub(super) fn find(group: &str, version: &str, plural: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|kind| kind.group == group && kind.version == version && kind.plural == plural)
+    every().find(|kind| kind.group == group && kind.version == version && kind.plural == plural)
 }
 
 /// The kind whose objects a shelf keeps, in the form they are kept.
-pub(super) fn kept(plural: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|kind| kind.plural == plural)
-}
-
-/// The groups with a name, each once, in the order of discovery.
-pub(super) fn groups() -> Vec<&'static str> {
-    let mut groups: Vec<&'static str> =
-        KINDS.iter().map(|kind| kind.group).filter(|g| !g.is_empty()).collect();
-    groups.dedup();
-    groups
-}
-
-/// The kinds of one group.
-pub(super) fn of_group(group: &str) -> impl Iterator<Item = &'static Kind> + use<'_> {
-    KINDS.iter().filter(move |kind| kind.group == group)
+pub(super) fn kept(shelf: &str) -> Option<&'static Kind> {
+    every().find(|kind| kind.shelf == shelf)
 }
 
 #[cfg(test)]
@@ -175,14 +275,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_are_together_and_plurals_are_unique_but_for_events() {
-        let groups = groups();
+    fn groups_are_together_and_only_what_looks_the_same_shares_a_shelf() {
+        let all: Vec<&Kind> = every().collect();
+        let mut groups: Vec<_> = all.iter().map(|kind| kind.group).collect();
+        groups.dedup();
         let unique: std::collections::BTreeSet<_> = groups.iter().collect();
         assert_eq!(unique.len(), groups.len());
-        let mut plurals: Vec<_> = KINDS.iter().map(|kind| kind.plural).filter(|p| *p != "events").collect();
-        plurals.sort_unstable();
-        let before = plurals.len();
-        plurals.dedup();
-        assert_eq!(plurals.len(), before);
+        for (at, one) in all.iter().enumerate() {
+            for other in all.iter().skip(at + 1) {
+                let same = (one.group, one.plural) == (other.group, other.plural) || one.plural == "events";
+                assert!(one.shelf != other.shelf || same, "{one:?} {other:?}");
+                let named =
+                    (one.group, one.version, one.plural) == (other.group, other.version, other.plural);
+                assert!(!named, "{one:?}");
+            }
+        }
     }
 }

@@ -32,8 +32,8 @@ pub(super) fn users(pki: &Pki, seed: u64, used: impl Fn(Person) -> bool) -> Resu
     Ok(text)
 }
 
-/// The whole file.
-pub(super) fn render(clusters: &[SimCluster], users: &str) -> String {
+/// The whole file. `emergencies` are clusters that have a second context, `breakglass-NAME`.
+pub(super) fn render(clusters: &[&SimCluster], emergencies: &[&SimCluster], users: &str) -> String {
     let mut text = String::with_capacity(1024 + clusters.len() * 1400);
     text.push_str("apiVersion: v1\nclusters:\n");
     for cluster in clusters {
@@ -52,6 +52,14 @@ pub(super) fn render(clusters: &[SimCluster], users: &str) -> String {
             "- context:\n    cluster: {0}\n    user: {1}\n  name: {0}\n",
             cluster.name,
             cluster.truth.person.entry()
+        );
+    }
+    for cluster in emergencies {
+        let _written = write!(
+            text,
+            "- context:\n    cluster: {0}\n    user: {1}\n  name: breakglass-{0}\n",
+            cluster.name,
+            Person::Breakglass.entry()
         );
     }
     let current = clusters.first().map_or("\"\"", |cluster| cluster.name.as_str());

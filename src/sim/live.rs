@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::cluster::Cluster;
 use super::dice::Dice;
+use super::hub;
 use super::server::Tasks;
 use super::store::Object;
 use super::truth::{Trouble, uid};
@@ -23,11 +24,14 @@ const SHARE: usize = 40;
 /// Every so many beats a flapping node turns.
 const FLAP: u64 = 40;
 
+/// Every so many beats hubs look at their members.
+const FOLLOW: u64 = 4;
+
 /// How many events about nodes a cluster keeps.
 const EVENTS: usize = 200;
 
 /// Moves the fleet until it stops.
-pub(super) async fn live(clusters: Vec<Arc<Cluster>>, seed: u64, tasks: Tasks) {
+pub(super) async fn live(clusters: Vec<Arc<Cluster>>, hubs: Vec<Arc<Cluster>>, seed: u64, tasks: Tasks) {
     let mut dice = Dice::new(seed, &["live"]);
     let flapping: Vec<Arc<Cluster>> =
         clusters.iter().filter(|cluster| cluster.truth.trouble == Trouble::Flapping).cloned().collect();
@@ -43,6 +47,11 @@ pub(super) async fn live(clusters: Vec<Arc<Cluster>>, seed: u64, tasks: Tasks) {
         for _ in 0..clusters.len().div_ceil(SHARE) {
             if let Some(cluster) = clusters.get(dice.below(clusters.len())) {
                 happen(cluster, &mut dice);
+            }
+        }
+        if beat.is_multiple_of(FOLLOW) {
+            for hub in &hubs {
+                hub::follow(hub);
             }
         }
         if beat.is_multiple_of(FLAP) {

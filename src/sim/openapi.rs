@@ -17,24 +17,29 @@ pub(super) fn answer(path: &[&str], headers: &HeaderMap, version: &str) -> Reply
     match path {
         ["openapi", "v2"] => second(headers, version),
         ["openapi", "v3"] => json_value(StatusCode::OK, &index()),
-        ["openapi", "v3", "api", "v1"] => third("", version),
-        ["openapi", "v3", "apis", group, "v1"] => third(group, version),
+        ["openapi", "v3", "api", "v1"] => third("", "v1", version),
+        ["openapi", "v3", "apis", group, of] => third(group, of, version),
         _ => no_page(),
     }
 }
 
 fn index() -> Value {
     let mut paths = Map::new();
-    for kind in KINDS {
-        let path = base(kind.group);
+    for kind in described() {
+        let path = base(kind.group, kind.version);
         let path = path.trim_start_matches('/').to_owned();
         paths.insert(path.clone(), json!({"serverRelativeURL": format!("/openapi/v3/{path}?hash=1")}));
     }
     json!({"paths": paths})
 }
 
-fn base(group: &str) -> String {
-    if group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{group}/v1") }
+/// The kinds that are described: what members serve, some of them. kubectl leaves the others to the server unseen.
+fn described() -> impl Iterator<Item = &'static Kind> {
+    KINDS.iter()
+}
+
+fn base(group: &str, version: &str) -> String {
+    if group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{group}/{version}") }
 }
 
 fn gvk(kind: &Kind) -> Value {
@@ -44,14 +49,14 @@ fn gvk(kind: &Kind) -> Value {
 /// The schema's name, after the Go package as Kubernetes does it.
 fn schema_name(kind: &Kind) -> String {
     let group = kind.group.split('.').next().filter(|group| !group.is_empty()).unwrap_or("core");
-    format!("io.k8s.api.{group}.v1.{}", kind.kind)
+    format!("io.k8s.api.{group}.{}.{}", kind.version, kind.kind)
 }
 
-fn third(group: &str, version: &str) -> Reply {
+fn third(group: &str, of: &str, version: &str) -> Reply {
     let (mut paths, mut schemas) = (Map::new(), Map::new());
-    for kind in KINDS.iter().filter(|kind| kind.group == group) {
+    for kind in described().filter(|kind| (kind.group, kind.version) == (group, of)) {
         let namespace = if kind.namespaced { "/namespaces/{namespace}" } else { "" };
-        let collection = format!("{}{namespace}/{}", base(group), kind.plural);
+        let collection = format!("{}{namespace}/{}", base(group, of), kind.plural);
         let query = |name: &str| json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}});
         let parameters = json!([query("dryRun"), query("fieldManager"), query("fieldValidation")]);
         let operation = |action: &str| {

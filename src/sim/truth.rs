@@ -13,6 +13,7 @@ use super::Blueprint;
 use super::dice::Dice;
 use super::people::Person;
 use super::places::{PLACES, Place, Provider, upstream};
+use super::upkeep::{Upkeep, upkeeps};
 
 /// What is wrong with a cluster, as whoever built the fleet knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,6 +92,8 @@ pub struct ClusterTruth {
     pub nodes: Vec<NodeTruth>,
     /// What is wrong.
     pub trouble: Trouble,
+    /// What its next upgrade will stumble over.
+    pub upkeep: Upkeep,
     /// UID of its `kube-system` namespace: what identifies a cluster, whatever it is called.
     pub uid: String,
     /// How long before the start it was made.
@@ -106,12 +109,52 @@ pub(super) fn fleet(blueprint: &Blueprint) -> Vec<ClusterTruth> {
     let seed = blueprint.seed;
     let troubles = troubles(blueprint);
     let mut taken = BTreeSet::new();
-    (0..blueprint.clusters)
+    let mut fleet: Vec<ClusterTruth> = (0..blueprint.clusters)
         .map(|index| {
             let trouble = troubles.get(index).copied().unwrap_or_default();
             cluster(seed, index, trouble, blueprint.troubled, &mut taken)
         })
-        .collect()
+        .collect();
+    if blueprint.troubled {
+        let versions: Vec<(Trouble, u64)> = fleet.iter().map(|one| (one.trouble, one.minor())).collect();
+        for (one, upkeep) in fleet.iter_mut().zip(upkeeps(seed, &versions)) {
+            one.upkeep = upkeep;
+        }
+    }
+    fleet
+}
+
+/// A hub: a small cluster that nothing is wrong with.
+pub(super) fn hub(seed: u64, name: &str) -> ClusterTruth {
+    let mut dice = Dice::new(seed, &["hub", name]);
+    let (provider, region, trouble) = (Provider::Kubeadm, "fra", Trouble::None);
+    let version = upstream(36, &mut dice);
+    let shape =
+        Shape { name, minor: 36, version: &version, suffix: "", provider, region, troubled: false, trouble };
+    let age = Duration::from_secs(dice.between(700, 1_200) * 86_400);
+    let nodes = nodes(&shape, 4, age, &mut dice);
+    let uid = uid(seed, &[name, "namespaces", "", "kube-system"]);
+    ClusterTruth {
+        name: name.to_owned(),
+        class: None,
+        region,
+        provider,
+        version,
+        nodes,
+        trouble,
+        upkeep: Upkeep::default(),
+        uid,
+        age,
+        person: Person::Platform,
+        troubled: false,
+    }
+}
+
+impl ClusterTruth {
+    /// The minor of its API server.
+    pub(super) fn minor(&self) -> u64 {
+        self.version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or_default()
+    }
 }
 
 /// A UUID (version 4 in shape) that depends on the words alone.
@@ -210,7 +253,21 @@ fn cluster(
     let nodes = nodes(&shape, size, age, &mut dice);
     let uid = uid(seed, &[&name, "namespaces", "", "kube-system"]);
     let person = Person::of(class, trouble);
-    ClusterTruth { name, class, region, provider, version, nodes, trouble, uid, age, person, troubled }
+    let upkeep = Upkeep::default();
+    ClusterTruth {
+        name,
+        class,
+        region,
+        provider,
+        version,
+        nodes,
+        trouble,
+        upkeep,
+        uid,
+        age,
+        person,
+        troubled,
+    }
 }
 
 /// A name whose whole tokens say the class, or one that says nothing.
@@ -339,7 +396,7 @@ mod tests {
     use super::*;
 
     fn blueprint(clusters: usize, seed: u64, troubled: bool) -> Blueprint {
-        Blueprint { clusters, seed, troubled, live: false }
+        Blueprint { clusters, seed, troubled, live: false, hubs: false }
     }
 
     #[test]

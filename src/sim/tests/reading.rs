@@ -118,7 +118,7 @@ async fn pages_add_up_to_the_whole() {
 
 #[tokio::test]
 async fn pods_are_found_by_node_label_and_phase() {
-    let blueprint = Blueprint { clusters: 6, seed: 5, troubled: true, live: false };
+    let blueprint = Blueprint { clusters: 6, seed: 5, troubled: true, live: false, hubs: false };
     let sim = start(blueprint, Clock::system()).await.unwrap();
     let client = Client::first(&sim);
     let node = &sim.clusters()[0].truth.nodes[0].name;
@@ -159,10 +159,12 @@ async fn discovery_plain_and_aggregated_name_the_same_resources() {
         }
     }
     let groups = client.get("/apis").await.unwrap().json();
-    let groups =
-        groups["groups"].as_array().unwrap().iter().map(|group| group["name"].as_str().unwrap().to_owned());
-    for group in std::iter::once(String::new()).chain(groups) {
-        let path = if group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{group}/v1") };
+    let groups = groups["groups"].as_array().unwrap().iter().map(|group| {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (text(&group["name"]), text(&group["preferredVersion"]["version"]))
+    });
+    for (group, version) in std::iter::once((String::new(), "v1".to_owned())).chain(groups) {
+        let path = if group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{group}/{version}") };
         let list = client.get(&path).await.unwrap().json();
         for resource in list["resources"].as_array().unwrap() {
             if !resource["name"].as_str().unwrap().contains('/') {

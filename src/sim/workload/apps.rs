@@ -82,6 +82,10 @@ const SYSTEM: &[Sort] = &[
     ("monitoring", "node-exporter", Controller::DaemonSet, 0),
     ("monitoring", "prometheus", Controller::StatefulSet, 1),
 ];
+const PLATFORM: &[Sort] = &[
+    ("kube-system", "metrics-server", Controller::Deployment, 2),
+    ("cert-manager", "cert-manager", Controller::Deployment, 1),
+];
 const SERVICES: &[Sort] = &[
     ("ingress", "ingress-gateway", Controller::Deployment, 3),
     ("payments", "api", Controller::Deployment, 6),
@@ -114,7 +118,44 @@ pub(super) fn plan(ground: Ground<'_>) -> Vec<App> {
         _ => 45,
     };
     let chosen: Vec<Sort> = sorts.iter().filter(|_| dice.chance(wanted)).copied().collect();
-    SYSTEM.iter().copied().chain(chosen).map(|sort| app(ground, sort, &mut dice)).collect()
+    let system = SYSTEM.iter().copied().chain(chosen).map(|sort| app(ground, sort, &mut dice));
+    let mut apps: Vec<App> = system.collect();
+    // Dice of their own, so that what was dealt before stays as it was.
+    let mut dice = Dice::new(ground.seed, &["platform", &truth.name]);
+    apps.extend(PLATFORM.iter().map(|sort| app(ground, *sort, &mut dice)));
+    apps.retain(|app| truth.upkeep.missing != Some(app.name.as_str()));
+    apps
+}
+
+/// The image of what everybody runs, with a version that fits the cluster's.
+fn known_image(ground: Ground<'_>, name: &str) -> Option<String> {
+    let truth = ground.truth;
+    let upstream = truth.version.split(['-', '+']).next().unwrap_or_default();
+    let patch = Dice::new(ground.seed, &["image", &truth.name, name]).between(0, 3);
+    let minor = truth.minor();
+    Some(match name {
+        // What kubeadm installs with a release.
+        "coredns" => {
+            let version = match minor {
+                ..=31 => "v1.11.3",
+                32 | 33 => "v1.12.0",
+                34 => "v1.12.1",
+                _ => "v1.13.1",
+            };
+            format!("registry.k8s.io/coredns/coredns:{version}")
+        }
+        "kube-proxy" => format!("registry.k8s.io/kube-proxy:{upstream}"),
+        "cilium" => format!("quay.io/cilium/cilium:v1.18.{patch}"),
+        "metrics-server" => format!("registry.k8s.io/metrics-server/metrics-server:v0.8.{}", patch.min(1)),
+        "cert-manager" if truth.upkeep.outdated == Some(name) => {
+            "quay.io/jetstack/cert-manager-controller:v1.17.4".to_owned()
+        }
+        "cert-manager" => format!("quay.io/jetstack/cert-manager-controller:v1.19.{patch}"),
+        "ingress-gateway" => format!("registry.k8s.io/ingress-nginx/controller:v1.13.{patch}"),
+        "node-exporter" => format!("quay.io/prometheus/node-exporter:v1.9.{}", patch.min(1)),
+        "prometheus" => format!("quay.io/prometheus/prometheus:v3.{}.0", 4 + patch),
+        _ => return None,
+    })
 }
 
 fn app(ground: Ground<'_>, (namespace, name, controller, replicas): Sort, dice: &mut Dice) -> App {
@@ -177,6 +218,7 @@ fn app(ground: Ground<'_>, (namespace, name, controller, replicas): Sort, dice: 
             dice.between(0, 30)
         ),
     };
+    let image = known_image(ground, name).unwrap_or(image);
     App { namespace: namespace.to_owned(), name: name.to_owned(), controller, image, hash, pods }
 }
 

@@ -6,6 +6,7 @@
 mod apps;
 mod events;
 mod nodes;
+mod platform;
 mod pods;
 mod roles;
 mod small;
@@ -30,6 +31,12 @@ struct Ground<'a> {
     began: DateTime<Utc>,
 }
 
+/// The namespaces of a cluster.
+pub(super) fn namespaces_of(truth: &ClusterTruth, seed: u64) -> Vec<String> {
+    // They do not depend on the time.
+    small::namespace_names(Ground { truth, seed, began: DateTime::UNIX_EPOCH })
+}
+
 /// The first objects of a kind.
 pub(super) fn objects(truth: &ClusterTruth, world: &World, shelf: &str) -> Vec<Value> {
     let ground = Ground { truth, seed: world.seed, began: world.began };
@@ -44,6 +51,14 @@ pub(super) fn objects(truth: &ClusterTruth, world: &World, shelf: &str) -> Vec<V
         "serviceaccounts" => small::service_accounts(ground),
         "configmaps" => small::config_maps(ground),
         "secrets" => small::secrets(ground),
+        "horizontalpodautoscalers" => platform::autoscalers(ground),
+        "cronjobs" => platform::cron_jobs(ground),
+        "networkpolicies" => platform::network_policies(ground),
+        "ingresses" => platform::ingresses(ground),
+        "customresourcedefinitions" => platform::definitions(ground),
+        "flowschemas" => platform::flow_schemas(ground),
+        "volumeattributesclasses" => platform::volume_classes(ground),
+        "resourceclaimtemplates" => platform::claim_templates(ground),
         "poddisruptionbudgets" => small::disruption_budgets(ground),
         "clusterroles" | "clusterrolebindings" | "roles" | "rolebindings" => {
             roles::everywhere(world.seed, world.began)

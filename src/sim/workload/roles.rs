@@ -56,6 +56,9 @@ fn roles() -> Vec<Value> {
             rule(&["apps"], workloads, READ),
             rule(&["events.k8s.io"], &["events"], READ),
             rule(&["policy"], &["poddisruptionbudgets"], READ),
+            rule(&["networking.k8s.io"], &["networkpolicies", "ingresses"], READ),
+            rule(&["autoscaling"], &["horizontalpodautoscalers"], READ),
+            rule(&["batch"], &["cronjobs"], READ),
         ]
     };
     let edit = || {
@@ -93,6 +96,7 @@ fn roles() -> Vec<Value> {
             vec![
                 rule(&[""], &["nodes", "namespaces", "events"], READ),
                 rule(&["coordination.k8s.io"], &["leases"], READ),
+                rule(&["apiextensions.k8s.io"], &["customresourcedefinitions"], READ),
                 paths(&["/readyz/*", "/livez/*", "/metrics"]),
             ],
         ),

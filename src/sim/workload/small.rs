@@ -129,6 +129,16 @@ pub(super) fn disruption_budgets(ground: Ground<'_>) -> Vec<Value> {
     let guarded =
         apps::plan(ground).into_iter().filter(|app| app.namespace != "kube-system" && app.pods.len() > 1);
     let guarded = guarded.filter(|app| app.controller != Controller::DaemonSet);
+    // What a cluster cannot be drained past: a budget that wants every replica all the time.
+    let strict =
+        apps::plan(ground).into_iter().filter(|app| app.name == "coredns" && ground.truth.upkeep.blocked);
+    let strict = strict.map(|app| {
+        let total = app.pods.len();
+        json!({"metadata": ground.metadata("poddisruptionbudgets", &app.namespace, &app.name, younger(ground, &app.name)),
+            "spec": {"minAvailable": "100%", "selector": {"matchLabels": {"app": app.name}}},
+            "status": {"conditions": [], "currentHealthy": total, "desiredHealthy": total, "disruptionsAllowed": 0,
+                "expectedPods": total, "observedGeneration": 1}})
+    });
     guarded
         .map(|app| {
             let (total, healthy) = (app.pods.len(), app.ready());
@@ -138,5 +148,6 @@ pub(super) fn disruption_budgets(ground: Ground<'_>) -> Vec<Value> {
                     "disruptionsAllowed": (healthy + 1).saturating_sub(total), "expectedPods": total,
                     "observedGeneration": 1}})
         })
+        .chain(strict)
         .collect()
 }
