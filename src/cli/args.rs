@@ -6,6 +6,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+mod registry;
+
+pub(super) use registry::{
+    ByArg, CheckArgs, Classes, Clusters, Deciding, Decisions, ExportFormat, InitArgs, MetricArg, Sources,
+    VersionsArgs,
+};
+
 /// A terminal single pane of glass for fleets of Kubernetes clusters.
 ///
 /// Without a command: the console on a terminal, `status` elsewhere.
@@ -19,7 +26,7 @@ use clap_complete::Shell;
 )]
 #[command(
     after_help = "Exit codes: 0 done, 1 failed or (with --exit-code) a finding, 2 wrong usage, configuration or query, \
-3 partly done, 4 sign-in needed, 130 and 143 interrupted."
+3 partly done, 4 sign-in needed, 5 refused, 130 and 143 interrupted."
 )]
 pub(super) struct Cli {
     #[command(flatten)]
@@ -37,9 +44,15 @@ pub(super) struct Global {
     /// Only contexts of this name; `*` and `?` stand for any text and any letter; may be given more than once.
     #[arg(long, global = true, value_name = "NAME", help_heading = "Sources")]
     pub(super) context: Vec<String>,
-    /// Contact no cluster: only what the kubeconfigs say.
+    /// The fleet file; $FLEETGLASS_FLEET names one too. Otherwise fleet.yaml in the folder of the configuration.
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Sources")]
+    pub(super) fleet: Option<PathBuf>,
+    /// Contact no cluster and no hub, and run no program: only what stands in files.
     #[arg(long, global = true, help_heading = "Sources")]
     pub(super) no_contact: bool,
+    /// Neither recall nor keep anything: no decisions, nothing of what sources said before.
+    #[arg(long, global = true, help_heading = "Sources")]
+    pub(super) no_memory: bool,
 
     /// Clusters that match this expression, such as `class=prod version<1.35`.
     #[arg(short, long, global = true, value_name = "EXPR", help_heading = "Selection")]
@@ -135,24 +148,34 @@ pub(super) struct Global {
 pub(super) enum Command {
     /// The state of clusters.
     Status(StatusArgs),
-    /// List clusters, or look at one.
+    /// List clusters, look at one, hand them to other programs, or decide about them.
     #[command(subcommand)]
     Clusters(Clusters),
-    /// Count clusters by version.
+    /// What is not as its class, its registry or plain sense wants it. Exits with 1 if there is a warning or an error.
+    Check(CheckArgs),
+    /// Count clusters by version, or list what stands in the way of their next upgrade.
     Versions(VersionsArgs),
     /// Events of clusters, newest first.
     Events(EventsArgs),
     /// Where clusters are learned of.
     #[command(subcommand)]
     Sources(Sources),
+    /// The classes of clusters.
+    #[command(subcommand)]
+    Classes(Classes),
+    /// What operators have decided about clusters.
+    #[command(subcommand)]
+    Decisions(Decisions),
+    /// Write a commented fleet file from what was found. Prints it unless told to write it.
+    Init(InitArgs),
     /// What was read, and what stands in the way.
     Doctor,
     /// The console's own configuration.
     #[command(subcommand)]
     Config(Config),
-    /// The JSON Schema of a document, or the list of documents.
+    /// The JSON Schema of a document or of an object of the fleet file, or the list of them.
     Schema {
-        /// The document's kind.
+        /// The kind.
         kind: Option<String>,
     },
     /// A script that completes commands in a shell.
@@ -184,36 +207,6 @@ pub(super) struct StatusArgs {
     pub(super) group_by: Grouping,
 }
 
-/// `clusters`.
-#[derive(Debug, Subcommand)]
-pub(super) enum Clusters {
-    /// Clusters and where they were learned of.
-    List {
-        /// Only these clusters.
-        #[arg(value_name = "CLUSTER")]
-        clusters: Vec<String>,
-    },
-    /// One cluster: its state, nodes, readiness checks and events.
-    Show {
-        /// Its name.
-        name: String,
-    },
-}
-
-/// `versions`.
-#[derive(Args, Debug)]
-pub(super) struct VersionsArgs {
-    /// Only these clusters.
-    #[arg(value_name = "CLUSTER")]
-    pub(super) clusters: Vec<String>,
-    /// Whose version is counted.
-    #[arg(long, value_name = "WHOSE", default_value = "control-plane")]
-    pub(super) metric: MetricArg,
-    /// What the rows are.
-    #[arg(long, value_name = "BY", default_value = "class")]
-    pub(super) by: ByArg,
-}
-
 /// `events`.
 #[derive(Args, Debug)]
 pub(super) struct EventsArgs {
@@ -225,13 +218,6 @@ pub(super) struct EventsArgs {
     pub(super) kind: EventType,
 }
 
-/// `sources`.
-#[derive(Debug, Subcommand)]
-pub(super) enum Sources {
-    /// The files that clusters were read from. Contacts no cluster.
-    List,
-}
-
 /// `config`.
 #[derive(Debug, Subcommand)]
 pub(super) enum Config {
@@ -239,9 +225,9 @@ pub(super) enum Config {
     Print,
     /// Where the configuration file is looked for.
     Path,
-    /// Check a configuration file.
+    /// Check the configuration file, the fleet file, or the file that is named: TOML is configuration, YAML a fleet file.
     Validate {
-        /// The file; the one in force unless given.
+        /// The file; those in force unless given.
         file: Option<PathBuf>,
     },
     /// The JSON Schema of the configuration file.
@@ -251,7 +237,7 @@ pub(super) enum Config {
 /// `demo`.
 #[derive(Args, Debug)]
 pub(super) struct DemoArgs {
-    /// Only serve the fleet: write DIR/kubeconfig, print one line when ready, run until interrupted.
+    /// Only serve the fleet: write DIR/kubeconfig and DIR/fleet.yaml, print one line when ready, run until interrupted.
     #[arg(long, value_name = "DIR")]
     pub(super) serve: Option<PathBuf>,
     /// How many clusters.
@@ -260,6 +246,9 @@ pub(super) struct DemoArgs {
     /// The same seed makes the same fleet.
     #[arg(long, value_name = "SEED", default_value_t = 7)]
     pub(super) seed: u64,
+    /// Only a kubeconfig with all clusters: no hubs and no fleet file.
+    #[arg(long)]
+    pub(super) no_hubs: bool,
 }
 
 /// `-o`.
@@ -279,6 +268,8 @@ pub(super) enum Format {
     Csv,
     /// One item to a line.
     Ndjson,
+    /// SARIF 2.1.0, of `check` only.
+    Sarif,
 }
 
 /// `--time-format`.
@@ -301,23 +292,6 @@ pub(super) enum Grouping {
     Version,
     #[default]
     None,
-}
-
-/// `--metric`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum MetricArg {
-    /// The API server's.
-    ControlPlane,
-    /// The oldest kubelet's.
-    Kubelet,
-}
-
-/// `--by`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ByArg {
-    Class,
-    Region,
-    Provider,
 }
 
 /// `--type`.
@@ -357,6 +331,23 @@ mod tests {
     #[test]
     fn the_grammar_holds_together() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_argument_of_a_command_is_taken_for_a_flag_that_all_take() {
+        fn look(command: &clap::Command, flags: &[String], path: &str) {
+            for arg in command.get_arguments().filter(|a| !a.is_global_set()) {
+                assert!(!flags.contains(&arg.get_id().to_string()), "{path}: {}", arg.get_id());
+            }
+            for sub in command.get_subcommands() {
+                look(sub, flags, &format!("{path} {}", sub.get_name()));
+            }
+        }
+        let root = Cli::command();
+        let flags: Vec<String> =
+            root.get_arguments().filter(|a| a.is_global_set()).map(|a| a.get_id().to_string()).collect();
+        assert!(flags.contains(&"class".to_owned()));
+        look(&root, &flags, "fleetglass");
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! A closer look at clusters, once: their events, nodes and readiness checks.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +12,9 @@ use super::args::Global;
 use super::fault::{Fault, chain};
 use super::gather::{self, Gathered, Session};
 use super::surroundings::Io;
-use crate::access::{Access, Target, kubeconfig};
+use crate::access::Access;
 use crate::fleet::{ClusterKey, Detail, Loadable};
 use crate::observe::{self, Means, Opened};
-use crate::registry;
 
 /// How many clusters are looked at at the same time.
 const AT_ONCE: usize = 32;
@@ -44,18 +42,14 @@ pub(super) fn look(
     let clock = io.around.clock.clone();
     let access = Access::new(gather::access_settings(global, &io.around, &io.around.kuberc()), clock.clone())
         .map_err(|e| Fault::failed("connections cannot be set up").why(chain(&e)))?;
-    let loaded = kubeconfig::load(&got.search);
-    let mut targets: HashMap<ClusterKey, Option<Arc<Target>>> = registry::register(&loaded, got.now)
-        .entries
-        .into_iter()
-        .map(|row| (row.entry.key, row.target))
-        .collect();
+    // Over the ways on which the engine itself polls, so that a row is looked at wherever it is known from.
+    let ways = session.running.ways();
     let means = Means { access, clock, pace: gather::pace(global), quit: CancellationToken::new() };
     let opened: Vec<Opened> = got
         .rows
         .iter()
         .filter(|c| c.is_live())
-        .map(|c| Opened { key: c.key().clone(), target: targets.remove(c.key()).flatten() })
+        .map(|c| Opened { key: c.key().clone(), target: ways.get(c.key()).cloned().flatten() })
         .collect();
     let mut stop = io.stop.listen();
     let timeout = global.timeout.unwrap_or(WAIT);

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use super::fault::Fault;
 use super::suggest;
 use super::table::{Cell, Table};
-use crate::fleet::{Cluster, Told, lifecycle};
-use crate::report::words;
+use crate::fleet::{Cluster, Told, Weight, lifecycle};
+use crate::report::{self, words};
 
 /// One column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ fn told(told: Option<Told>) -> Cell {
 }
 
 /// All columns.
-pub(super) const KNOWN: [Known; 20] = [
+pub(super) const KNOWN: [Known; 25] = [
     Known { name: "name", head: "CLUSTER", cell: |c, _| c.key().as_str().into() },
     Known { name: "class", head: "CLASS", cell: |c, _| c.class.name.as_str().into() },
     Known { name: "state", head: "STATE", cell: |c, _| Cell::State(c.verdict.state.as_str()) },
@@ -72,11 +72,12 @@ pub(super) const KNOWN: [Known; 20] = [
         cell: |c, _| or_dash(c.entry.paths.first().map(|p| &p.identity)),
     },
     Known { name: "protection", head: "PROTECTION", cell: |c, _| c.class.protection.as_str().into() },
-    Known {
-        name: "server",
-        head: "SERVER",
-        cell: |c, _| or_dash(c.entry.paths.first().and_then(|p| p.server.as_ref())),
-    },
+    Known { name: "server", head: "SERVER", cell: |c, _| or_dash(c.entry.server()) },
+    Known { name: "owner", head: "OWNER", cell: |c, _| or_dash(report::owner(c)) },
+    Known { name: "tenant", head: "TENANT", cell: |c, _| tenants(c) },
+    Known { name: "findings", head: "FINDINGS", cell: |c, _| findings(c) },
+    Known { name: "next", head: "NEXT", cell: |c, _| next(c) },
+    Known { name: "sources", head: "SOURCES", cell: |c, _| sources(c) },
     Known { name: "source", head: "SOURCE", cell: |c, _| source(c) },
     Known { name: "why", head: "WHY", cell: |c, _| words::why(c).into() },
 ];
@@ -105,6 +106,35 @@ fn end_of_life(cluster: &Cluster, now: DateTime<Utc>) -> Cell {
         Some(days) => format!("{days}d").into(),
         None => "-".into(),
     }
+}
+
+fn tenants(cluster: &Cluster) -> Cell {
+    let all: Vec<String> = report::tenants(cluster).iter().map(ToString::to_string).collect();
+    if all.is_empty() { "-".into() } else { all.join(",").into() }
+}
+
+/// Findings that are more than notes, and the code of the worst: `2 BELOW_FLOOR`.
+fn findings(cluster: &Cluster) -> Cell {
+    let breaches = || cluster.findings.iter().filter(|f| f.weight > Weight::Note);
+    match breaches().max_by_key(|f| f.weight) {
+        Some(worst) => format!("{} {}", breaches().count(), worst.code).into(),
+        None => "-".into(),
+    }
+}
+
+/// The next version; `!` if something blocks the step.
+fn next(cluster: &Cluster) -> Cell {
+    let Some(outlook) = &cluster.outlook else { return "-".into() };
+    let Some(next) = &outlook.next else { return "-".into() };
+    if outlook.is_blocked() { format!("{next} !").into() } else { next.to_string().into() }
+}
+
+/// The kinds of sources that know it.
+fn sources(cluster: &Cluster) -> Cell {
+    let mut kinds: Vec<&str> =
+        cluster.entry.sources.iter().filter(|s| s.gone_at.is_none()).map(|s| s.kind.as_str()).collect();
+    kinds.dedup();
+    if kinds.is_empty() { "-".into() } else { kinds.join(",").into() }
 }
 
 /// The file and line of the entry, else the source's name.

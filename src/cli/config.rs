@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::args::{self, Global};
 use super::fault::{Exit, Fault};
 use super::notes::{self, Talk};
-use super::suggest;
 use super::surroundings::{Io, Surroundings};
+use super::{fleetfile, gather, suggest};
 use crate::config::{self, ColorChoice, Config, Themes, Toggle};
 use crate::fleet::{Problem, Severity};
 use crate::report::ProblemItem;
@@ -159,8 +159,33 @@ fn print(global: &Global, io: &mut Io<'_>) -> Result<Exit, Fault> {
     Ok(Exit::Done)
 }
 
-/// Says everything that is wrong with the file, and with the theme it names.
+/// Says everything that is wrong with the configuration and the theme it names, and with the fleet files; or with the one file that
+/// is named.
 fn validate(global: &Global, file: Option<&Path>, io: &mut Io<'_>) -> Result<Exit, Fault> {
+    let is_fleet = |file: &Path| file.extension().is_some_and(|e| e == "yaml" || e == "yml");
+    let mut problems = Vec::new();
+    if !file.is_some_and(is_fleet) {
+        problems.extend(mistakes(global, file, io)?);
+    }
+    match file {
+        Some(file) if is_fleet(file) => {
+            // Alone, and as the file that somebody named; the machine's own file says nothing here.
+            let mut around = io.around.clone();
+            around.policy_fleet = None;
+            let global = Global { fleet: Some(file.to_path_buf()), ..global.clone() };
+            problems.extend(fleetfile::problems(&fleetfile::read(&global, &around)?));
+        }
+        Some(_) => {}
+        None => {
+            problems.extend(fleetfile::problems(&fleetfile::read(global, &io.around)?));
+            problems.extend(gather::almanac(&io.around).1);
+        }
+    }
+    tell(io, Talk::Verbose, &problems)?;
+    if problems.iter().any(|p| p.severity >= Severity::Warning) { Ok(Exit::Usage) } else { Ok(Exit::Done) }
+}
+
+fn mistakes(global: &Global, file: Option<&Path>, io: &Io<'_>) -> Result<Vec<Problem>, Fault> {
     let mut global = global.clone();
     if let Some(file) = file {
         global.config = Some(file.to_path_buf());
@@ -174,8 +199,7 @@ fn validate(global: &Global, file: Option<&Path>, io: &mut Io<'_>) -> Result<Exi
         let level = looks.color_level(settings.config.color);
         problems.extend(settings.themes.resolve(name, looks.appearance(), level).1);
     }
-    tell(io, Talk::Verbose, &problems)?;
-    if problems.iter().any(|p| p.severity >= Severity::Warning) { Ok(Exit::Usage) } else { Ok(Exit::Done) }
+    Ok(problems)
 }
 
 /// Tells problems of the configuration.

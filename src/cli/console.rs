@@ -7,7 +7,7 @@ use super::config;
 use super::fault::{Exit, Fault, chain};
 use super::select::Selection;
 use super::surroundings::{Io, Surroundings};
-use super::{gather, status, surroundings};
+use super::{fleetfile, gather, status, surroundings};
 use crate::config::Toggle;
 use crate::{engine, tui};
 
@@ -52,7 +52,8 @@ pub(super) fn on(global: &Global, only: Option<&Path>, io: &mut Io<'_>) -> Resul
             .place("--cluster")
             .hint("Name the clusters, or use `fleetglass status -c -`."));
     }
-    let selection = Selection::new(global, &[], io.stdin)?;
+    let files = fleetfile::read(global, &io.around)?;
+    let selection = Selection::new(global, &[], &fleetfile::class_names(&files), io.stdin)?;
     let settings = config::load(global, &io.around)?;
     let kuberc = io.around.kuberc();
     let looks = io.around.looks();
@@ -81,13 +82,7 @@ pub(super) fn on(global: &Global, only: Option<&Path>, io: &mut Io<'_>) -> Resul
     if let Some(only) = only {
         search.explicit = vec![only.to_path_buf()];
     }
-    let engine = engine::Settings {
-        search,
-        access: gather::access_settings(global, &io.around, &kuberc),
-        pace: gather::pace(global),
-        contexts: global.context.clone(),
-        contact: !global.no_contact,
-    };
+    let engine = gather::engine_settings(global, &settings, &kuberc, &files, search, &io.around);
     let running = engine::start(engine, io.around.clock.clone())
         .map_err(|e| Fault::failed("the engine cannot start").why(chain(&e)))?;
     let handle = running.handle.clone();

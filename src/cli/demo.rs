@@ -1,5 +1,9 @@
 //! `demo`: a made-up fleet on this machine, alone or under the console.
+//!
+//! It has a kubeconfig, hubs and a fleet file of its own. Nobody's own fleet file, the machine's or the memory is looked at.
 
+use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -10,7 +14,9 @@ use tokio::sync::oneshot;
 
 use super::args::{DemoArgs, Global, StatusArgs};
 use super::fault::{Exit, Fault, chain};
+use super::notes::Talk;
 use super::surroundings::Io;
+use super::surroundings::Surroundings;
 use super::{console, gather, status, suggest};
 use crate::clock::Clock;
 use crate::sim::{self, Blueprint};
@@ -20,21 +26,32 @@ const START: Duration = Duration::from_mins(1);
 
 /// `demo`.
 pub(super) fn run(global: &Global, args: &DemoArgs, io: &mut Io<'_>) -> Result<Exit, Fault> {
-    let blueprint = Blueprint { clusters: args.clusters.into(), seed: args.seed, ..Blueprint::default() };
+    let (clusters, seed, hubs) = (args.clusters.into(), args.seed, !args.no_hubs);
+    let blueprint = Blueprint { clusters, seed, hubs, ..Blueprint::default() };
     match &args.serve {
-        Some(dir) => serve(blueprint, &io.around.path(dir), io),
+        Some(dir) => serve(global, blueprint, &io.around.path(dir), io),
         None => console(global, blueprint, io),
     }
 }
 
-/// Serves the fleet until somebody ends it. The one line on standard output says that the kubeconfig is there.
-fn serve(blueprint: Blueprint, dir: &Path, io: &mut Io<'_>) -> Result<Exit, Fault> {
+/// Serves the fleet until somebody ends it. The one line on standard output says that the files are there.
+fn serve(global: &Global, blueprint: Blueprint, dir: &Path, io: &mut Io<'_>) -> Result<Exit, Fault> {
     let mut stop = io.stop.listen();
-    let count = blueprint.clusters;
+    let (count, hubs) = (blueprint.clusters, blueprint.hubs);
     let fleet = SimThread::start(blueprint, dir, &io.around.clock)?;
     let path = suggest::shown_path(&fleet.kubeconfig);
-    writeln!(io.stdout, "ready: {}, kubeconfig {path}", gather::plural(count, "cluster"))?;
+    let count = gather::plural(count, "cluster");
+    let (mut files, mut flags) = (format!("kubeconfig {path}"), format!("--kubeconfig {path}"));
+    if hubs {
+        let path = suggest::shown_path(&fleet.fleet_file());
+        let _written = write!(files, ", fleet file {path}");
+        let _written = write!(flags, " --fleet {path}");
+    }
+    writeln!(io.stdout, "ready: {count}, {files}")?;
     io.stdout.flush()?;
+    if Talk::of(global) > Talk::Quiet {
+        writeln!(io.stderr, "In another terminal: fleetglass {flags} --no-memory")?;
+    }
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -51,20 +68,39 @@ fn console(global: &Global, blueprint: Blueprint, io: &mut Io<'_>) -> Result<Exi
             Fault::usage("the demo has a fleet of its own").hint("Leave --kubeconfig and --context away.")
         );
     }
+    if global.fleet.is_some() {
+        return Err(Fault::usage("the demo has a fleet file of its own").hint("Leave --fleet away."));
+    }
     // A folder of our own, 0700, removed when it goes out of scope.
     let dir = tempfile::Builder::new()
         .prefix("fleetglass-demo-")
         .tempdir()
-        .map_err(|e| Fault::failed("there is no place for the demo's kubeconfig").why(e.to_string()))?;
+        .map_err(|e| Fault::failed("there is no place for the demo's files").why(e.to_string()))?;
+    let hubs = blueprint.hubs;
     let fleet = SimThread::start(blueprint, dir.path(), &io.around.clock)?;
-    let ended = if console::can_draw(&io.around) && !console::wants_text(global) {
-        console::on(global, Some(&fleet.kubeconfig), io)
+    let global = Global { fleet: hubs.then(|| fleet.fleet_file()), ..global.clone() };
+    alone(&mut io.around, dir.path());
+    let ended = if console::can_draw(&io.around) && !console::wants_text(&global) {
+        console::on(&global, Some(&fleet.kubeconfig), io)
     } else {
-        let global = Global { kubeconfig: vec![fleet.kubeconfig.clone()], ..global.clone() };
+        let global = Global { kubeconfig: vec![fleet.kubeconfig.clone()], ..global };
         status::run(&global, &StatusArgs::default(), io)
     };
     fleet.stop();
     ended
+}
+
+/// Takes away what the person and the machine have of fleets, and puts the memory into the demo's folder.
+fn alone(around: &mut Surroundings, dir: &Path) {
+    around.policy_fleet = None;
+    around.vars.remove(OsStr::new("FLEETGLASS_FLEET"));
+    around.vars.insert("XDG_STATE_HOME".into(), dir.join("state").into());
+    let Some(config) = around.config_dir.replace(dir.join("config")) else { return };
+    // The folder may hold a fleet file and tables of releases; colours and keys are the person's all the same.
+    let config = config.join("config.toml");
+    if around.var_os("FLEETGLASS_CONFIG").is_none() && config.exists() {
+        around.vars.insert("FLEETGLASS_CONFIG".into(), config.into());
+    }
 }
 
 /// A simulated fleet on a thread and runtime of its own, so that it and the console do not slow each other down.
@@ -89,6 +125,11 @@ impl SimThread {
             Ok(Err(fault)) => Err(fault),
             Err(_) => Err(Fault::failed("the made-up fleet did not start in time")),
         }
+    }
+
+    /// Where the fleet file is, if there are hubs.
+    fn fleet_file(&self) -> PathBuf {
+        self.kubeconfig.with_file_name("fleet.yaml")
     }
 
     /// Ends the fleet; its sockets are closed when this returns.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use clap::{Arg, Command, CommandFactory};
 
 use super::args::Cli;
+use crate::config::{EXEC_KIND, exec_schema_text};
 use crate::report;
 
 /// The reference of all commands, in Markdown.
@@ -16,7 +17,7 @@ fn markdown() -> String {
         "# Command line\n\nMade from the program; a test keeps it up to date.\n\n\
          Every command takes the flags of `fleetglass` itself. Data goes to standard output, everything else to standard\n\
          error. Exit codes: 0 done, 1 failed or (with `--exit-code`) a finding, 2 wrong usage, configuration or query,\n\
-         3 partly done, 4 a sign-in would fix every failure, 130 and 143 interrupted.\n",
+         3 partly done, 4 a sign-in would fix every failure, 5 refused, 130 and 143 interrupted.\n",
     );
     section(&root, "fleetglass", true, &mut out);
     out
@@ -104,4 +105,5 @@ fn the_published_schemas_are_those_of_the_types() {
     for kind in report::KINDS {
         check(&format!("schema/{kind}.json"), &report::schema_text(kind).unwrap());
     }
+    check(&format!("schema/{EXEC_KIND}.json"), &exec_schema_text().unwrap());
 }

@@ -16,6 +16,8 @@ pub(super) enum Exit {
     Partial,
     /// 4: a sign-in would fix every failure.
     SignIn,
+    /// 5: refused, by a policy or because a confirmation is missing.
+    Refused,
     /// 128 and the number: ended by a signal.
     Signal(u8),
 }
@@ -35,6 +37,7 @@ impl From<Exit> for u8 {
             Exit::Usage => 2,
             Exit::Partial => 3,
             Exit::SignIn => 4,
+            Exit::Refused => 5,
             Exit::Signal(number) => number.saturating_add(128),
         }
     }
@@ -66,6 +69,11 @@ impl Fault {
     /// The work failed.
     pub(super) fn failed(what: impl Into<String>) -> Self {
         Self::new(Exit::Failed, what)
+    }
+
+    /// It may not be done, or not without a confirmation.
+    pub(super) fn refused(what: impl Into<String>) -> Self {
+        Self::new(Exit::Refused, what)
     }
 
     /// Somebody ended the command; nothing is to be said about that.

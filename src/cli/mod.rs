@@ -6,24 +6,33 @@
 //! `fault`.
 
 mod args;
+mod check;
+mod classes;
 mod closer;
 mod clusters;
 mod columns;
 mod completion;
 mod config;
 mod console;
+mod decide;
+mod decisions;
 mod demo;
 mod doctor;
 #[cfg(test)]
 mod document;
 mod events;
+mod export;
 mod fault;
 mod fields;
+mod fleetfile;
 mod gather;
+mod init;
 mod jq;
+mod merges;
 mod notes;
 mod output;
 mod reference;
+mod scan;
 mod select;
 mod sources;
 mod status;
@@ -106,9 +115,18 @@ fn run(cli: Cli, io: &mut Io<'_>) -> Result<Exit, Fault> {
         Command::Status(args) => status::run(&global, &args, io),
         Command::Clusters(args::Clusters::List { clusters }) => clusters::list(&global, &clusters, io),
         Command::Clusters(args::Clusters::Show { name }) => clusters::show(&global, &name, io),
+        Command::Clusters(args::Clusters::Merges) => merges::run(&global, io),
+        Command::Clusters(args::Clusters::Export { clusters, format, to, with_credentials }) => {
+            export::run(&global, &clusters, format, to.as_deref(), with_credentials, io)
+        }
+        Command::Clusters(deciding) => decide::run(&global, &deciding, io),
+        Command::Check(args) => check::run(&global, &args, io),
         Command::Versions(args) => versions::run(&global, &args, io),
         Command::Events(args) => events::run(&global, &args, io),
-        Command::Sources(args::Sources::List) => sources::list(&global, io),
+        Command::Sources(command) => sources::run(&global, &command, io),
+        Command::Classes(command) => classes::run(&global, &command, io),
+        Command::Decisions(command) => decisions::run(&global, &command, io),
+        Command::Init(args) => init::run(&global, &args, io),
         Command::Doctor => doctor::run(&global, io),
         Command::Config(config) => config::run(&global, &config, io),
         Command::Schema { kind } => reference::schema(kind.as_deref(), io),

@@ -71,6 +71,11 @@ impl Printer {
             (None, Some(_), _) | (None, None, Some(_)) => Format::Json,
             (None, None, None) => Format::Table,
         };
+        if format == Format::Sarif && kind != "CheckReport" {
+            return Err(Fault::usage("SARIF holds findings")
+                .place("--output")
+                .hint("`fleetglass check -o sarif`."));
+        }
         let wanted = global.json.as_deref().filter(|text| !text.is_empty());
         let fields = wanted.map(|text| {
             let schema = report::schema(kind).map(schemars::Schema::to_value).unwrap_or_default();
@@ -94,7 +99,8 @@ impl Printer {
     /// Prints a page.
     pub(super) fn print<T: Serialize>(&self, out: &mut dyn Write, page: Page<'_, T>) -> Result<(), Fault> {
         match self.format {
-            Format::Json => self.json(out, &page)?,
+            // A log in SARIF is no face of a document: whoever offers it writes it.
+            Format::Json | Format::Sarif => self.json(out, &page)?,
             Format::Ndjson => {
                 for item in items(page.document, page.items)? {
                     self.line(out, &item)?;

@@ -8,22 +8,30 @@ use super::args::Cli;
 use super::fault::{Exit, Fault};
 use super::suggest;
 use super::surroundings::Io;
+use crate::config::{EXEC_KIND, FLEET_KINDS, exec_schema_text, fleet_schema_text};
 use crate::report;
 
-/// `schema [KIND]`.
+/// `schema [KIND]`: documents that are printed, objects of the fleet file, and what exec sources print.
 pub(super) fn schema(kind: Option<&str>, io: &mut Io<'_>) -> Result<Exit, Fault> {
     let Some(kind) = kind else {
-        for kind in report::KINDS {
+        for kind in kinds() {
             writeln!(io.stdout, "{kind}")?;
         }
         return Ok(Exit::Done);
     };
-    let Some(text) = report::schema_text(kind) else {
+    let of_programs = || exec_schema_text().filter(|_| kind.eq_ignore_ascii_case(EXEC_KIND));
+    let Some(text) = report::schema_text(kind).or_else(|| fleet_schema_text(kind)).or_else(of_programs)
+    else {
         return Err(Fault::usage(format!("there is no document of kind `{}`", suggest::shown(kind)))
-            .hint(suggest::one_of(kind, report::KINDS, "")));
+            .hint(suggest::one_of(kind, kinds(), "")));
     };
     io.stdout.write_all(text.as_bytes())?;
     Ok(Exit::Done)
+}
+
+/// Everything that has a schema.
+fn kinds() -> impl Iterator<Item = &'static str> {
+    report::KINDS.into_iter().chain(FLEET_KINDS).chain([EXEC_KIND])
 }
 
 /// `man [DIR]`.

@@ -12,7 +12,7 @@ use super::suggest;
 use crate::config::near;
 use crate::fleet::select::{Scope, SelectError, Selector, Truth};
 use crate::fleet::sort::{self, SortKey};
-use crate::fleet::{Cluster, Fleet, State};
+use crate::fleet::{Cluster, Fleet};
 
 /// More names than this are not read from standard input.
 const MOST_NAMES: u64 = 4 * 1024 * 1024;
@@ -36,17 +36,23 @@ pub(super) struct Selected {
 }
 
 impl Selection {
-    /// Reads the flags; `named` are the names that stand after the command.
-    pub(super) fn new(global: &Global, named: &[String], stdin: &mut dyn Read) -> Result<Self, Fault> {
+    /// Reads the flags; `named` are the names that stand after the command, `classes` those that a fleet file declares.
+    pub(super) fn new(
+        global: &Global,
+        named: &[String],
+        classes: &[String],
+        stdin: &mut dyn Read,
+    ) -> Result<Self, Fault> {
+        let parse = |text: &str| Selector::parse_with(text, classes.iter().map(String::as_str));
         let mut terms = Vec::new();
         if let Some(query) = global.query.as_ref().filter(|q| !q.trim().is_empty()) {
-            Selector::parse(query).map_err(|e| refused("--query", query, &e))?;
+            parse(query).map_err(|e| refused("--query", query, &e))?;
             terms.push(format!("({query})"));
         }
         if let Some(labels) = &global.selector {
             let term = format!("-l {}", quoted("--selector", labels)?);
             // The position in the term is that in the flag, behind `-l "`.
-            Selector::parse(&term).map_err(|mut e| {
+            parse(&term).map_err(|mut e| {
                 e.span = e.span.start.saturating_sub(4)..e.span.end.saturating_sub(4);
                 refused("--selector", labels, &e)
             })?;
@@ -58,7 +64,7 @@ impl Selection {
             terms.push(format!("class in ({})", classes?.join(",")));
         }
         let text = terms.join(" ");
-        let selector = Selector::parse(&text).map_err(|e| refused("the selection", &text, &e))?;
+        let selector = parse(&text).map_err(|e| refused("the selection", &text, &e))?;
         Ok(Self { selector, names: names(global, named, stdin)?, order: order(global)? })
     }
 
@@ -77,7 +83,8 @@ impl Selection {
     pub(super) fn rows(&self, fleet: &Fleet, now: DateTime<Utc>) -> Selected {
         let scope = Scope::at(now);
         let mut selected = Selected::default();
-        for cluster in fleet.clusters.iter().filter(|c| self.is_named(c)) {
+        let named = self.named(fleet);
+        for cluster in fleet.clusters.iter().filter(|c| is_among(named.as_ref(), c)) {
             match self.selector.matches(cluster, &scope) {
                 Truth::Yes => {}
                 Truth::Unknown => selected.unknown += 1,
@@ -95,26 +102,58 @@ impl Selection {
     /// how it is.
     pub(super) fn is_decided(&self, fleet: &Fleet, now: DateTime<Utc>) -> bool {
         let scope = Scope::at(now);
-        let mut open =
-            fleet.clusters.iter().filter(|c| c.verdict.state == State::New && self.is_named(c)).peekable();
+        let named = self.named(fleet);
+        let awaited = fleet.clusters.iter().filter(|c| c.is_awaited());
+        let mut open = awaited.filter(|c| is_among(named.as_ref(), c)).peekable();
         let may_change = open.peek().is_some_and(|c| {
             self.selector.explain(c, &scope).iter().any(|term| !is_fixed(term.term.as_str()))
         });
         open.all(|c| !may_change && self.selector.matches(c, &scope) == Truth::No)
     }
 
-    /// A fault if a name is none of the fleet's.
+    /// A fault if a name is none of the fleet's, or that of several.
     pub(super) fn check_names(&self, fleet: &Fleet) -> Result<(), Fault> {
         let known: BTreeSet<&str> = fleet.clusters.iter().map(|c| c.key().as_str()).collect();
-        match self.names.iter().find(|n| !known.contains(n.as_str())) {
-            None => Ok(()),
-            Some(name) => Err(no_such(name, &known)),
+        for name in self.names.iter().filter(|n| !known.contains(n.as_str())) {
+            let rows: Vec<&str> =
+                fleet.clusters.iter().filter(|c| is_called(c, name)).map(|c| c.key().as_str()).collect();
+            match rows.as_slice() {
+                [_] => {}
+                [] => return Err(no_such(name, &known)),
+                several => {
+                    let what = format!("`{}` is in several clusters", suggest::shown(name));
+                    return Err(Fault::usage(what).hint(suggest::one_of("", several.iter().copied(), "")));
+                }
+            }
         }
+        Ok(())
     }
 
-    fn is_named(&self, cluster: &Cluster) -> bool {
-        self.names.is_empty() || self.names.contains(cluster.key().as_str())
+    /// The keys of the clusters that are named; `None` if none is. A name is that of a row; where no row has it, that of something
+    /// that a source calls so.
+    fn named<'f>(&self, fleet: &'f Fleet) -> Option<BTreeSet<&'f str>> {
+        if self.names.is_empty() {
+            return None;
+        }
+        let keys = fleet.clusters.iter().map(|c| c.key().as_str());
+        let mut found: BTreeSet<&str> = keys.filter(|key| self.names.contains(*key)).collect();
+        for name in self.names.iter().filter(|n| !found.contains(n.as_str())).collect::<Vec<_>>() {
+            found.extend(fleet.clusters.iter().filter(|c| is_called(c, name)).map(|c| c.key().as_str()));
+        }
+        Some(found)
     }
+}
+
+fn is_among(named: Option<&BTreeSet<&str>>, cluster: &Cluster) -> bool {
+    named.is_none_or(|named| named.contains(cluster.key().as_str()))
+}
+
+/// Whether one of a cluster's sources calls it so: a context, or `source:reference`.
+fn is_called(cluster: &Cluster, name: &str) -> bool {
+    cluster.entry.sources.iter().any(|source| {
+        let whole = || name.strip_prefix(source.name.as_str()).and_then(|rest| rest.strip_prefix(':'));
+        source.reference.as_str() == name || whole() == Some(source.reference.as_str())
+    })
 }
 
 /// Whether a term is about what stands in the sources, which no answer of a cluster changes.
@@ -202,7 +241,7 @@ mod tests {
 
     fn check(global: Global, named: &[&str], stdin: &str) -> Result<(Vec<String>, Option<String>), Fault> {
         let named: Vec<String> = named.iter().map(|n| (*n).to_owned()).collect();
-        let selection = Selection::new(&global, &named, &mut stdin.as_bytes())?;
+        let selection = Selection::new(&global, &named, &[], &mut stdin.as_bytes())?;
         let fleet = fixture::fleet();
         selection.check_names(&fleet)?;
         let rows = selection.rows(&fleet, fixture::now()).rows;
@@ -268,10 +307,11 @@ mod tests {
             ("", false),
         ] {
             let global = flags(|g| g.query = Some(query.into()));
-            let selection = Selection::new(&global, &[], &mut io::empty()).unwrap();
+            let selection = Selection::new(&global, &[], &[], &mut io::empty()).unwrap();
             assert_eq!(selection.is_decided(&fleet, fixture::now()), decided, "{query}");
         }
-        let named = Selection::new(&Global::default(), &["stage-eu-2".into()], &mut io::empty()).unwrap();
+        let named =
+            Selection::new(&Global::default(), &["stage-eu-2".into()], &[], &mut io::empty()).unwrap();
         assert!(named.is_decided(&fleet, fixture::now()));
     }
 
@@ -283,5 +323,16 @@ mod tests {
         let wrong = check(flags(|g| g.selector = Some("a=b,%%".into())), &[], "").unwrap_err();
         assert!(wrong.place.as_deref().unwrap().starts_with("--selector, column"), "{wrong}");
         assert!(check(flags(|g| g.class = vec!["pr\"od".into()]), &[], "").is_err());
+    }
+
+    #[test]
+    fn classes_that_a_fleet_file_declares_can_be_asked_for_by_name() {
+        let asked = |query: &str, classes: &[String]| {
+            let global = Global { query: Some(query.to_owned()), ..Global::default() };
+            Selection::new(&global, &[], classes, &mut io::empty()).is_ok()
+        };
+        let declared = ["gold".to_owned()];
+        assert_eq!((asked("@gold", &declared), asked("@prod", &declared)), (true, false));
+        assert_eq!((asked("@gold", &[]), asked("@prod", &[])), (false, true));
     }
 }

@@ -13,6 +13,7 @@ use crate::access::ProxyEnv;
 use crate::access::kubeconfig::{self, Kuberc};
 use crate::clock::Clock;
 use crate::config::Env;
+use crate::fleet::CleanText;
 
 /// The environment, the folders and the terminals of the process.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,10 @@ pub struct Surroundings {
     pub cwd: PathBuf,
     /// The folder for this program's configuration, by the habits of the system.
     pub config_dir: Option<PathBuf>,
+    /// The folder for what this program keeps between sessions, by the habits of the system.
+    pub state_dir: Option<PathBuf>,
+    /// The machine's own fleet file, whether it is there or not.
+    pub policy_fleet: Option<PathBuf>,
     /// Whether standard input is a terminal.
     pub stdin_is_terminal: bool,
     /// Whether standard output is a terminal.
@@ -38,11 +43,16 @@ pub struct Surroundings {
 impl Surroundings {
     /// Those of this process.
     pub fn of_process() -> Self {
+        let dirs = directories::ProjectDirs::from("dev", "fleetglass", "fleetglass");
+        // Only some systems tell state from data.
+        let state =
+            |dirs: &directories::ProjectDirs| dirs.state_dir().unwrap_or(dirs.data_local_dir()).to_path_buf();
         Self {
             vars: std::env::vars_os().collect(),
             cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
-            config_dir: directories::ProjectDirs::from("dev", "fleetglass", "fleetglass")
-                .map(|dirs| dirs.config_dir().to_path_buf()),
+            state_dir: dirs.as_ref().map(state),
+            config_dir: dirs.map(|dirs| dirs.config_dir().to_path_buf()),
+            policy_fleet: Some(PathBuf::from("/etc/fleetglass/fleet.yaml")),
             stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stdout_columns: columns(),
@@ -99,6 +109,18 @@ impl Surroundings {
     /// The home folder.
     pub(super) fn home(&self) -> Option<PathBuf> {
         self.var_os("HOME").map(PathBuf::from)
+    }
+
+    /// The name of the operating system's user, for what is written down.
+    pub(super) fn user(&self) -> CleanText {
+        let named = ["LOGNAME", "USER"].iter().find_map(|name| self.var(name));
+        match named {
+            Some(name) => CleanText::with_cap(name, 128),
+            #[cfg(unix)]
+            None => CleanText::new(&format!("uid {}", rustix::process::getuid().as_raw())),
+            #[cfg(not(unix))]
+            None => CleanText::new("somebody"),
+        }
     }
 
     /// Which credential plugins may run: what ~/.kube/kuberc says, or the file that $KUBERC names.

@@ -1,5 +1,7 @@
 //! `versions`: clusters counted by version.
 
+mod blocked;
+
 use super::TOOL;
 use super::args::{ByArg, Global, MetricArg, VersionsArgs};
 use super::fault::{Exit, Fault};
@@ -14,6 +16,9 @@ use crate::report::{self, GroupBy, MatrixRow, MatrixShape, Metric, VersionMatrix
 pub(super) fn run(global: &Global, args: &VersionsArgs, io: &mut Io<'_>) -> Result<Exit, Fault> {
     gather::no_watch(global)?;
     gather::no_columns(global)?;
+    if args.blocked {
+        return blocked::run(global, args, io);
+    }
     let mut plan = gather::prepare(global, &args.clusters, io)?;
     let printer = plan.printer(global, ("VersionMatrix", "items"), io)?;
     let shape = MatrixShape {
@@ -25,6 +30,8 @@ pub(super) fn run(global: &Global, args: &VersionsArgs, io: &mut Io<'_>) -> Resu
             ByArg::Class => GroupBy::Class,
             ByArg::Region => GroupBy::Region,
             ByArg::Provider => GroupBy::Provider,
+            ByArg::Tenant => GroupBy::Tenant,
+            ByArg::Owner => GroupBy::Owner,
         },
     };
     let got = plan.gather(global, io)?;
