@@ -5,8 +5,9 @@ use super::list::{At, Line, SHOWN_OK};
 use super::menu::Menu;
 use super::model::{Effect, Model, Overlay, Screen, Scroll, Tab};
 use super::palette::Palette;
+use super::sources::Row;
 use super::update::copy_out;
-use super::{cluster, help, mark, versions};
+use super::{cluster, decide, help, mark, versions, visit};
 use crate::config::{Action, GroupBy, Place, Role, SidePane, SortBy};
 use crate::engine::api::Command;
 use crate::fleet::ClusterKey;
@@ -28,13 +29,13 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         A::Bottom => step(model, isize::MAX),
         A::PageDown => step(model, page(model)),
         A::PageUp => step(model, -page(model)),
-        A::Left | A::Right => sideways(model, action == A::Right),
+        A::Left | A::Right => sideways(model, action == A::Right, effects),
         A::NextGroup => next_group(model, true),
         A::PrevGroup => next_group(model, false),
         A::NextCluster => neighbour(model, true, effects),
         A::PrevCluster => neighbour(model, false, effects),
-        A::NextPane => pane(model, 1),
-        A::PrevPane => pane(model, -1),
+        A::NextPane => pane(model, 1, effects),
+        A::PrevPane => pane(model, -1, effects),
         A::Mark => mark::toggle(model),
         A::MarkRange => mark::range(model),
         A::RangeMode => mark::range_mode(model),
@@ -98,6 +99,18 @@ pub(super) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         A::TabNodes => tab(model, Tab::Nodes),
         A::TabEvents => tab(model, Tab::Events),
         A::TabChecks => tab(model, Tab::Checks),
+        A::TabUpgrade => tab(model, Tab::Upgrade),
+        A::BlockedOnly => {
+            model.versions.blocked = !model.versions.blocked;
+            list_cell(model);
+        }
+        A::ReadSource => visit::read_source(model, effects),
+        A::Decide => model.overlay = Some(Overlay::Menu(decide::menu(model))),
+        A::SetClass | A::AcceptClass | A::Label | A::Merge | A::Split | A::Forget | A::PreferPath => {
+            if let Some(wish) = decide::wish(model, action) {
+                decide::begin(model, wish);
+            }
+        }
         A::HistoryBack => history(model, true, effects),
         A::HistoryForward => history(model, false, effects),
         A::LastScreen => {
@@ -123,8 +136,7 @@ pub(super) fn unavailable(model: &Model, action: Action) -> Option<&'static str>
     use Action as A;
     let nothing = model.fleet.clusters.is_empty();
     match action {
-        A::Open
-        | A::Filter
+        A::Filter
         | A::Mark
         | A::MarkRange
         | A::RangeMode
@@ -140,6 +152,18 @@ pub(super) fn unavailable(model: &Model, action: Action) -> Option<&'static str>
         {
             Some("there are no clusters")
         }
+        A::Open if nothing && model.screen != Screen::Sources => Some("there are no clusters"),
+        A::Open if model.screen == Screen::Sources && super::sources::row(model).is_none() => {
+            Some("there is nothing under the cursor")
+        }
+        A::Decide
+        | A::SetClass
+        | A::AcceptClass
+        | A::Label
+        | A::Merge
+        | A::Split
+        | A::Forget
+        | A::PreferPath => decide::unavailable(model, action),
         A::MarkNone if model.marks.is_empty() => Some("nothing is marked"),
         A::ClearFilter if model.filter.good.is_none() => Some("there is no filter"),
         A::HistoryBack | A::HistoryForward if history_ends(model, action) => Some("history ends here"),
@@ -158,7 +182,9 @@ pub(super) fn command_of(action: Action) -> Option<&'static str> {
     match action {
         Action::Fleet => Some("fleetglass status"),
         Action::Versions => Some("fleetglass versions"),
-        Action::Sources => Some("fleetglass doctor"),
+        Action::Sources => Some("fleetglass sources list"),
+        Action::ReadSource => Some("fleetglass sources sync"),
+        Action::BlockedOnly => Some("fleetglass versions --blocked"),
         _ => None,
     }
 }
@@ -196,11 +222,11 @@ fn step(model: &mut Model, by: isize) {
         }
         Screen::Sources => {
             let height = super::sources::list_height(model);
-            model.sources.step(by, model.problem_items.len(), height);
+            model.page.step(by, height);
         }
         Screen::Cluster(_) => {
             let (count, height) = (cluster::count(model), cluster::list_height(model));
-            if model.tab == Tab::Overview {
+            if matches!(model.tab, Tab::Overview | Tab::Upgrade) {
                 // Text has no cursor: the window itself moves.
                 let top = model.scroll.top.saturating_add_signed(by).min(count.saturating_sub(height));
                 model.scroll = Scroll { cursor: top, top };
@@ -211,7 +237,7 @@ fn step(model: &mut Model, by: isize) {
     }
 }
 
-fn sideways(model: &mut Model, right: bool) {
+fn sideways(model: &mut Model, right: bool, effects: &mut Vec<Effect>) {
     match model.screen {
         Screen::Fleet => fold(model, right),
         Screen::Versions if !model.versions.in_list => {
@@ -220,7 +246,7 @@ fn sideways(model: &mut Model, right: bool) {
             list_cell(model);
         }
         Screen::Versions | Screen::Sources => {}
-        Screen::Cluster(_) => pane(model, if right { 1 } else { -1 }),
+        Screen::Cluster(_) => pane(model, if right { 1 } else { -1 }, effects),
     }
 }
 
@@ -292,7 +318,7 @@ fn relayout_at(model: &mut Model, key: &ClusterKey) {
     model.list.lay_out(&model.fleet, &model.shape, height, Some(&At::Row(key.clone())));
 }
 
-fn pane(model: &mut Model, by: isize) {
+fn pane(model: &mut Model, by: isize, effects: &mut Vec<Effect>) {
     match model.screen {
         Screen::Cluster(_) => {
             let at = Tab::ALL.iter().position(|t| *t == model.tab).unwrap_or(0);
@@ -302,9 +328,15 @@ fn pane(model: &mut Model, by: isize) {
         }
         Screen::Versions => {
             model.versions.in_list = !model.versions.in_list && !model.versions.members.is_empty();
+            if model.versions.in_list {
+                visit::inspect(model, effects);
+            }
         }
         Screen::Fleet => next_group(model, by > 0),
-        Screen::Sources => {}
+        Screen::Sources => {
+            let height = super::sources::list_height(model);
+            model.page.next_pane(by, height);
+        }
     }
 }
 
@@ -338,8 +370,9 @@ fn enter(model: &mut Model, effects: &mut Vec<Effect>) {
                 open(model, key, effects);
             }
         }
-        Screen::Versions => pane(model, 1),
-        Screen::Sources | Screen::Cluster(_) => {}
+        Screen::Versions => pane(model, 1, effects),
+        Screen::Sources => visit::enter_source(model, effects),
+        Screen::Cluster(_) => {}
     }
 }
 
@@ -350,7 +383,7 @@ pub(super) fn open(model: &mut Model, key: ClusterKey, effects: &mut Vec<Effect>
 }
 
 /// Goes to a screen and remembers where it came from.
-fn go(model: &mut Model, screen: Screen, effects: &mut Vec<Effect>) {
+pub(super) fn go(model: &mut Model, screen: Screen, effects: &mut Vec<Effect>) {
     if model.screen == screen {
         return;
     }
@@ -462,9 +495,12 @@ fn refresh(model: &mut Model, effects: &mut Vec<Effect>) {
 
 fn copy_name(model: &mut Model, effects: &mut Vec<Effect>) {
     let text = match model.screen {
-        Screen::Sources => {
-            model.problem_items.get(model.sources.cursor).and_then(crate::report::ProblemItem::place)
-        }
+        Screen::Sources => match super::sources::row(model) {
+            Some(Row::Source(n)) => model.page.sources.get(n).map(|s| s.name.to_string()),
+            Some(Row::Class(n)) => model.page.classes.get(n).map(|c| c.name.to_string()),
+            Some(Row::Problem(n)) => model.page.problems.get(n).and_then(crate::report::ProblemItem::place),
+            _ => model.focus().map(|c| c.entry.name.to_string()),
+        },
         _ => model.focus().map(|c| c.entry.name.to_string()),
     };
     match text {

@@ -1,12 +1,15 @@
 //! Bringing what is derived up to date: filter, order, lines, counts. Done when something changed, never while drawing.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 
 use super::columns::measure;
 use super::list::List;
 use super::model::{Model, Screen};
-use crate::fleet::{ClusterKey, Fleet, Scope, Truth, Version};
-use crate::report::{Asked, GroupBy, Metric, Tool, VersionItem, problems, source_items, version_matrix};
+use crate::fleet::{CleanText, Cluster, ClusterKey, Fleet, Outlook, Scope, Truth, Version};
+use crate::report::{Asked, GroupBy, Metric, Tool, VersionItem, class_list, outlook_item, version_matrix};
 
 /// How the program calls itself in documents.
 pub(super) const TOOL: Tool = Tool { name: "fleetglass", version: env!("CARGO_PKG_VERSION") };
@@ -67,12 +70,12 @@ pub(super) fn remake(model: &mut Model) {
             }
         }
         Screen::Sources | Screen::Fleet
-            if model.sources_of != Some(model.fleet.generation)
+            if model.page.of != Some(model.fleet.generation)
                 && (model.screen == Screen::Sources || model.fleet.clusters.is_empty()) =>
         {
-            model.problem_items = problems(&model.fleet);
-            model.source_items = source_items(&model.fleet);
-            model.sources_of = Some(model.fleet.generation);
+            let height = super::sources::list_height(model);
+            let fleet = Arc::clone(&model.fleet);
+            model.page.remake(&fleet, model.now, height);
             model.dirty = true;
         }
         Screen::Sources | Screen::Fleet | Screen::Cluster(_) => {}
@@ -89,12 +92,24 @@ fn remake_versions(model: &mut Model) {
     let query = Asked { expr, unknown: model.filter.unknown };
     let shape = model.versions.shape;
     model.versions.matrix = Some(version_matrix(&model.fleet, &rows, query, shape, model.now, TOOL));
+    model.versions.aims = match shape.by {
+        GroupBy::Class if model.fleet.classes.is_declared() => aims(model),
+        _ => Vec::new(),
+    };
     if model.versions.made.is_none() && model.versions.members.is_empty() {
         first_cell(model);
     }
     model.versions.made = Some(model.now);
     model.dirty = true;
     list_cell(model);
+}
+
+/// Floor and target of the classes that have any.
+fn aims(model: &Model) -> Vec<(CleanText, Option<String>, Option<String>)> {
+    let classes = class_list(&model.fleet, model.now, TOOL).items.into_iter();
+    let text = |t: Option<crate::report::Text>| t.map(|t| t.to_string());
+    let aims = classes.map(|c| (c.name.0, text(c.floor), text(c.target)));
+    aims.filter(|(_, floor, target)| floor.is_some() || target.is_some()).collect()
 }
 
 /// Puts the cursor on the first cell that is not empty.
@@ -111,17 +126,14 @@ fn first_cell(model: &mut Model) {
 /// Lists the clusters of the cell under the cursor.
 pub(super) fn list_cell(model: &mut Model) {
     let height = super::versions::list_height(model);
-    let versions = &mut model.versions;
+    let Model { versions, fleet, now, .. } = model;
     let Some(matrix) = &versions.matrix else { return };
+    let clusters: HashMap<&str, &Arc<Cluster>> =
+        fleet.clusters.iter().map(|c| (c.key().as_str(), c)).collect();
     versions.group = versions.group.min(matrix.rows.len());
     versions.line = versions.line.min(matrix.minors.len());
     let group = matrix.rows.get(versions.group).map(|r| r.group.as_ref());
     let line = matrix.minors.get(versions.line).map(|m| m.minor.as_str());
-    let group_of = |item: &'_ VersionItem| match matrix.by {
-        GroupBy::Class => Some(item.class.clone()),
-        GroupBy::Region => item.region.clone(),
-        GroupBy::Provider => item.provider.clone(),
-    };
     let line_of = |item: &VersionItem| match matrix.metric {
         Metric::ControlPlane => item.minor.clone(),
         Metric::Kubelet => {
@@ -131,9 +143,13 @@ pub(super) fn list_cell(model: &mut Model) {
     };
     let items = matrix.items.iter().enumerate();
     let members = items.filter(|(_, item)| {
-        group.is_none_or(|g| g == group_of(item).as_ref()) && line_of(item).as_deref() == line
+        group.is_none_or(|g| item.is_in(matrix.by, g)) && line_of(item).as_deref() == line
     });
-    versions.members = members.map(|(i, _)| i).collect();
+    let outlook = |item: &VersionItem| clusters.get(item.name.as_str())?.outlook.as_deref();
+    let members =
+        members.filter(|(_, item)| !versions.blocked || outlook(item).is_some_and(Outlook::is_blocked));
+    (versions.members, versions.outlooks) =
+        members.map(|(i, item)| (i, outlook(item).map(|o| outlook_item(o, *now)))).unzip();
     versions.list.clamp(versions.members.len(), height);
     if versions.members.is_empty() {
         versions.in_list = false;

@@ -9,7 +9,7 @@ use crate::report::cluster_item;
 pub(crate) fn list_height(model: &Model) -> usize {
     let body = model.areas().body.height;
     usize::from(match model.tab {
-        Tab::Overview => body,
+        Tab::Overview | Tab::Upgrade => body,
         _ => body.saturating_sub(3),
     })
 }
@@ -26,6 +26,7 @@ pub(crate) fn count(model: &Model) -> usize {
     let all = !model.tab_problems;
     match model.tab {
         Tab::Overview => overview_lines(model),
+        Tab::Upgrade => upgrade_lines(model),
         Tab::Nodes => detail.map_or(0, |d| ready(&d.nodes, |n| all || node_needs(n))),
         Tab::Events => detail.map_or(0, |d| ready(&d.events, |e| all || event_needs(e))),
         Tab::Checks => detail.map_or(0, |d| ready(&d.checks, |c| all || check_needs(c))),
@@ -45,6 +46,15 @@ pub(crate) fn event_needs(row: &EventRow) -> bool {
 /// Whether somebody should look at a condition.
 pub(crate) fn check_needs(row: &Check) -> bool {
     !row.ok
+}
+
+/// How many lines the tab about the next upgrade has.
+fn upgrade_lines(model: &Model) -> usize {
+    let width = model.areas().body.width;
+    model.focus().map_or(0, |cluster| {
+        let sections = super::upgrade::sections(&cluster_item(cluster, model.now), model.now);
+        sections.iter().map(|(_, facts)| usize::from(lines(facts, width)) + 1).sum()
+    })
 }
 
 /// How many lines the overview has; boxes do not scroll.

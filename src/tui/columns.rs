@@ -7,7 +7,7 @@ use super::facts::{between, span};
 use super::model::Model;
 use super::paint::width;
 use crate::config::{Role, SortBy};
-use crate::fleet::{Cluster, ErrorCode, Fleet, State, Told};
+use crate::fleet::{Cluster, ErrorCode, Fleet, SourceKind, State, Told};
 use crate::report::{PhaseWord, cluster_item, words};
 
 /// What a cell says.
@@ -47,6 +47,8 @@ pub(crate) struct Widths {
     pub(crate) certificate: u16,
     /// Nothing if no credential says anything of its end: the column is left out then.
     pub(crate) credential: u16,
+    /// How long ago rows were seen, or heard of.
+    pub(crate) seen: u16,
 }
 
 /// Looks how wide the contents of some rows are. Done when rows are arranged, not for every frame.
@@ -56,19 +58,24 @@ pub(crate) fn measure<'a>(
     now: DateTime<Utc>,
 ) -> Widths {
     let digits = |n: usize| u16::try_from(n.checked_ilog10().unwrap_or(0) + 1).unwrap_or(10);
-    let mut most = Widths { version: 7, nodes: 5, certificate: 5, credential: 0 };
+    let mut most = Widths { version: 7, nodes: 5, certificate: 5, credential: 0, seen: 4 };
     for cluster in rows.filter_map(|i| fleet.clusters.get(*i)) {
         let mark = u16::from(!cluster.is_live());
         let signals = &cluster.signals;
         if let Some(version) = signals.version.value() {
             let length = u16::try_from(version.text.as_str().len()).unwrap_or(u16::MAX);
             most.version = most.version.max(length.saturating_add(mark));
+        } else if let Some(said) = said_version(cluster) {
+            most.version = most.version.max(width(&said).saturating_add(2));
         }
         if let Some(nodes) = signals.nodes.value() {
             let more = u16::from(nodes.truncated);
             most.nodes = most.nodes.max(digits(nodes.ready) + digits(nodes.total) + 1 + more + mark);
         } else if signals.nodes.trouble.as_ref().is_some_and(|f| f.code == ErrorCode::Http403) {
             most.nodes = most.nodes.max(NO_ACCESS);
+        }
+        if cluster.seen_at().is_none() && heard(cluster).is_some() {
+            most.seen = 6;
         }
         if signals.serving_cert.as_ref().is_some_and(|c| c.value.not_after <= now) {
             most.certificate = most.certificate.max(7 + mark);
@@ -101,7 +108,7 @@ pub(crate) fn columns(tier: Tier, room: u16, model: &Model) -> Vec<Column> {
         column("VERSION", widths.version.clamp(least, most.max(least)), false, Some(SortBy::Version), version)
     };
     let credential = column("CRED", widths.credential.min(7), true, None, credential);
-    let seen_width = 4 + sorted(SortBy::Seen);
+    let seen_width = widths.seen.max(4) + sorted(SortBy::Seen);
     let seen = Column { gap: 2, ..column("SEEN", seen_width, true, Some(SortBy::Seen), seen) };
     let mut columns = match tier {
         Tier::Tiny | Tier::Small => {
@@ -163,12 +170,30 @@ fn state(cluster: &Cluster, _: DateTime<Utc>) -> Cell {
     Cell { text: super::glyph::word(state).to_owned(), role: Role::of_state(state) }
 }
 
+/// What a source says where nothing was ever seen: in brackets, so that nobody takes it for something seen.
+fn said(seen: Cell, said: Option<String>) -> Cell {
+    match said.filter(|_| seen.text == "-") {
+        Some(text) => Cell { text: format!("({text})"), role: Role::Stale },
+        None => seen,
+    }
+}
+
 fn version(cluster: &Cluster, _: DateTime<Utc>) -> Cell {
-    plain(words::version(cluster))
+    said(plain(words::version(cluster)), said_version(cluster))
+}
+
+fn said_version(cluster: &Cluster) -> Option<String> {
+    let facts = &cluster.entry.facts;
+    let text = facts.version.as_ref().map(ToString::to_string);
+    text.or_else(|| facts.version_text.as_ref().map(ToString::to_string))
+}
+
+fn said_nodes(cluster: &Cluster) -> Option<String> {
+    cluster.entry.facts.nodes.map(|(ready, total)| format!("{ready}/{total}"))
 }
 
 fn nodes(cluster: &Cluster, _: DateTime<Utc>) -> Cell {
-    let cell = plain(words::nodes(cluster));
+    let cell = said(plain(words::nodes(cluster)), said_nodes(cluster));
     let short = cluster.signals.nodes.value().is_some_and(|n| n.ready < n.total);
     if short && cell.role == Role::Text { Cell { role: Role::Warning, ..cell } } else { cell }
 }
@@ -197,7 +222,13 @@ fn ending(text: String) -> Cell {
 
 fn seen(cluster: &Cluster, now: DateTime<Utc>) -> Cell {
     let role = if cluster.is_live() { Role::Text } else { Role::Stale };
-    Cell { text: words::seen(cluster, now), role }
+    said(Cell { text: words::seen(cluster, now), role }, heard(cluster).map(|at| between(at, now)))
+}
+
+/// When somebody other than a kubeconfig last told of it.
+fn heard(cluster: &Cluster) -> Option<DateTime<Utc>> {
+    let all_files = cluster.entry.sources.iter().all(|s| s.kind == SourceKind::Kubeconfig);
+    cluster.entry.said_at.filter(|_| !all_files)
 }
 
 fn latency(cluster: &Cluster, _: DateTime<Utc>) -> Cell {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::Event;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use futures::{FutureExt, Stream, StreamExt};
 use ratatui::layout::Size;
 use tokio::sync::mpsc::error::TrySendError;
@@ -14,7 +16,8 @@ use super::model::{Effect, Model};
 use super::signals::Told;
 use super::update::{Msg, update};
 use crate::clock::Clock;
-use crate::engine::api::{Command, Handle};
+use crate::engine::api::{Command, Deciding, Handle, Refused};
+use crate::fleet::{CleanText, Decision};
 
 /// The time between two frames while there is always something new: 30 a second.
 const FRAME: Duration = Duration::from_millis(33);
@@ -50,6 +53,18 @@ struct Outbox(Vec<Command>);
 
 impl Outbox {
     fn push(&mut self, command: Command) {
+        // Wishes to look closely add up: each names its own clusters once.
+        let command = match command {
+            Command::Inspect(mut keys) => {
+                for before in
+                    self.0.iter().filter_map(|c| if let Command::Inspect(k) = c { Some(k) } else { None })
+                {
+                    keys.extend(before.iter().cloned());
+                }
+                Command::Inspect(keys)
+            }
+            other => other,
+        };
         let kind = std::mem::discriminant(&command);
         self.0.retain(|c| std::mem::discriminant(c) != kind);
         self.0.push(command);
@@ -72,6 +87,7 @@ enum Woke {
     Signal(Option<Told>),
     Fleet(bool),
     Detail(bool),
+    Answer(Option<Result<(), Refused>>),
     Tick,
     Frame,
 }
@@ -86,6 +102,7 @@ pub(crate) async fn drive(
     clock: &Clock,
 ) -> Exit {
     let mut outbox = Outbox::default();
+    let mut answers = Answers::new();
     let mut next_frame = clock.tick();
     next_frame = next_frame.checked_sub(SAVED).unwrap_or(next_frame);
     let mut next_tick = clock.tick() + TICK;
@@ -106,6 +123,7 @@ pub(crate) async fn drive(
             biased;
             told = signals.next(), if signals_open => Woke::Signal(told),
             event = events.next() => Woke::Event(event),
+            answer = answers.next(), if !answers.is_empty() => Woke::Answer(answer),
             () = tokio::time::sleep_until(next_frame.into()), if model.dirty => Woke::Frame,
             () = tokio::time::sleep_until(next_tick.into()) => Woke::Tick,
             changed = handle.fleet.changed(), if fleet_open => Woke::Fleet(changed.is_ok()),
@@ -113,7 +131,8 @@ pub(crate) async fn drive(
         };
         let mut messages = vec![Msg::Tick(clock.now())];
         match woke {
-            Woke::Frame => {}
+            Woke::Frame | Woke::Answer(None) => {}
+            Woke::Answer(Some(answer)) => messages.push(Msg::Decided(answer)),
             Woke::Event(None | Some(Err(_))) => return Exit::TerminalLost,
             Woke::Event(Some(Ok(event))) => {
                 messages.push(Msg::Event(event));
@@ -156,6 +175,13 @@ pub(crate) async fn drive(
         }
         for message in messages {
             for effect in update(model, message) {
+                let effect = match effect {
+                    Effect::Decide(decisions) => {
+                        answers.push(ask(&handle, decisions));
+                        continue;
+                    }
+                    other => other,
+                };
                 match carry_out(effect, model, surface, &mut outbox) {
                     Ok(None) => {}
                     Ok(Some(exit)) => {
@@ -169,6 +195,39 @@ pub(crate) async fn drive(
     }
 }
 
+/// What the engine says to decisions.
+type Answers = FuturesUnordered<BoxFuture<'static, Result<(), Refused>>>;
+
+/// How long an answer is waited for. Decisions are written to a disk first.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+fn refused(code: &'static str, message: &str, hint: &str) -> Refused {
+    Refused { code, message: CleanText::new(message), hint: Some(CleanText::new(hint)) }
+}
+
+/// Hands decisions to the engine. They never wait in a queue of ours: what cannot be handed over now is refused.
+fn ask(handle: &Handle, decisions: Vec<Decision>) -> BoxFuture<'static, Result<(), Refused>> {
+    let (reply, answer) = tokio::sync::oneshot::channel();
+    let deciding = Deciding { decisions, reason: None, who: CleanText::default(), reply };
+    let sent = handle.decisions.try_send(deciding).map_err(|error| match error {
+        TrySendError::Full(_) => refused("BUSY", "the engine is busy with other decisions", "Try again."),
+        TrySendError::Closed(_) => refused("STOPPED", "the engine has stopped", "Start the program again."),
+    });
+    async move {
+        sent?;
+        match tokio::time::timeout(PATIENCE, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(refused("STOPPED", "the engine has stopped", "Start the program again.")),
+            Err(_) => Err(refused(
+                "TIMEOUT",
+                "the engine has not answered for 15 s",
+                "`fleetglass decisions list` tells whether it was written down after all.",
+            )),
+        }
+    }
+    .boxed()
+}
+
 fn carry_out(
     effect: Effect,
     model: &mut Model,
@@ -177,6 +236,8 @@ fn carry_out(
 ) -> io::Result<Option<Exit>> {
     match effect {
         Effect::Command(command) => outbox.push(command),
+        // They go to the engine by a way of their own, before this is reached.
+        Effect::Decide(_) => {}
         Effect::Copy(text) => surface.copy(&text)?,
         Effect::Title(text) => surface.title(&text)?,
         Effect::Redraw => {

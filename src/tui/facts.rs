@@ -4,7 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::Role;
 use crate::fleet::age;
-use crate::report::{AccessState, CertificateItem, ClusterItem, PhaseWord, Stamp, StateWord};
+use crate::report::{
+    AccessState, CertificateItem, ClusterItem, PathItem, PhaseWord, SourceLink, Stamp, StateWord, TruthWord,
+};
 
 /// One labelled line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,15 @@ pub(crate) fn facts(item: &ClusterItem, now: DateTime<Utc>) -> Vec<Fact> {
     let mut out = reasons(item, now);
     out.extend(health(item, now));
     out.extend(identity(item, now));
+    out
+}
+
+/// What needs somebody: why it is in its state, then what is not as it should be. A finding stands here in full, not as the reason
+/// that it is as well.
+pub(crate) fn attention(item: &ClusterItem, now: DateTime<Utc>) -> Vec<Fact> {
+    let is_finding = |fact: &Fact| item.findings.iter().any(|f| f.code == fact.label);
+    let mut out: Vec<Fact> = reasons(item, now).into_iter().filter(|fact| !is_finding(fact)).collect();
+    out.extend(super::upgrade::findings(item, now));
     out
 }
 
@@ -140,12 +151,16 @@ pub(crate) fn identity(item: &ClusterItem, now: DateTime<Utc>) -> Vec<Fact> {
     if let Some(server) = &item.server {
         out.push(Fact::new("Server", server.as_str(), Role::Text));
     }
-    for source in &item.sources {
-        let line = source.line.map_or_else(String::new, |l| format!(":{l}"));
-        let file = source.file.as_ref().unwrap_or(&source.name);
-        out.push(Fact::new("Context", format!("{} in {file}{line}", source.reference), Role::Text));
+    if let Some(at) = item.identity.gone_at {
+        let text = format!("no source has known it for {}", between(at.0, now));
+        out.push(Fact::new("Gone", text, Role::Warning));
     }
+    out.extend(item.sources.iter().map(|source| told_by(source, now)));
+    out.extend(said(item, now));
     out.push(access(item, now));
+    if item.identity.paths.len() > 1 || item.identity.paths.iter().any(|p| p.break_glass) {
+        out.extend(item.identity.paths.iter().map(way));
+    }
     if item.access.insecure == Some(true) {
         out.push(Fact::new("Insecure", "the server's certificate is not checked", Role::Warning));
     }
@@ -158,12 +173,7 @@ pub(crate) fn identity(item: &ClusterItem, now: DateTime<Utc>) -> Vec<Fact> {
     if let Some(client) = &item.certificates.client {
         out.push(certificate("Our cert", client, now, true));
     }
-    let class = format!("{} ({}: {})", item.class.name, item.class.source, item.class.rule);
-    out.push(Fact::new("Class", class, Role::of_class(item.class.name.as_str())));
-    if !item.labels.is_empty() {
-        let labels: Vec<String> = item.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        out.push(Fact::new("Labels", labels.join(" "), Role::Text));
-    }
+    out.extend(belongs(item));
     if let Some(id) = &item.id {
         out.push(Fact::new("Id", id.as_str(), Role::Muted));
     }
@@ -171,6 +181,110 @@ pub(crate) fn identity(item: &ClusterItem, now: DateTime<Utc>) -> Vec<Fact> {
         let place = problem.place().map_or_else(String::new, |p| format!(" {p}"));
         out.push(Fact::new("Problem", format!("{}{place}", problem.message), Role::Warning));
     }
+    out
+}
+
+/// A place where it was learned of.
+fn told_by(source: &SourceLink, now: DateTime<Utc>) -> Fact {
+    let line = source.line.map_or_else(String::new, |l| format!(":{l}"));
+    let (label, text) = match &source.file {
+        Some(file) => ("Context", format!("{} in {file}{line}", source.reference)),
+        None if source.kind == "kubeconfig" => {
+            ("Context", format!("{} in {}", source.reference, source.name))
+        }
+        None => ("Source", format!("{} in {} ({})", source.reference, source.name, source.kind)),
+    };
+    match source.gone_at {
+        Some(at) => Fact::new(label, format!("{text}, gone for {}", between(at.0, now)), Role::Stale),
+        None => Fact::new(label, text, Role::Text),
+    }
+}
+
+/// What its sources say of it; nothing of this was seen by us.
+fn said(item: &ClusterItem, now: DateTime<Utc>) -> Option<Fact> {
+    let registry = &item.registry;
+    let mut told: Vec<String> = Vec::new();
+    told.extend(registry.health.as_ref().map(|h| match h.message.as_str() {
+        "" => h.word.to_string(),
+        message => format!("{}: {message}", h.word),
+    }));
+    told.extend(registry.phase.as_ref().map(|p| format!("phase {p}")));
+    told.extend(registry.version.as_ref().map(ToString::to_string));
+    told.extend(registry.wanted_version.as_ref().map(|v| format!("wants {v}")));
+    if let (Some(ready), Some(total)) = (registry.nodes_ready, registry.nodes_total) {
+        told.push(format!("{ready}/{total} nodes"));
+    }
+    if registry.paused {
+        told.push("paused".to_owned());
+    }
+    if registry.ghost {
+        told.push("the cluster itself no longer exists".to_owned());
+    }
+    told.extend(registry.heartbeat_at.map(|at| format!("heard from it {} ago", between(at.0, now))));
+    if told.is_empty() {
+        return None;
+    }
+    let age = registry.said_at.map(|at| format!("  {} ago", between(at.0, now))).unwrap_or_default();
+    let bad = registry.ghost || registry.health.as_ref().is_some_and(|h| h.healthy == TruthWord::No);
+    let role = if bad { Role::Warning } else { Role::Text };
+    Some(Fact::new("Hub says", format!("{}{age}", told.join(", ")), role))
+}
+
+/// One of several ways to it.
+fn way(path: &PathItem) -> Fact {
+    let used = if path.used { "in use: " } else { "" };
+    let glass = if path.break_glass { ", for emergencies only" } else { "" };
+    let via = path.via.as_ref().map(|v| format!(" via {v}")).unwrap_or_default();
+    let text = format!("{used}{} as {} ({}){via}{glass}", path.sighting, path.identity, path.method);
+    let role = match (path.used, path.break_glass) {
+        (true, true) => Role::Warning,
+        (true, false) => Role::Text,
+        (false, _) => Role::Muted,
+    };
+    Fact::new("Way", text, role)
+}
+
+/// Whose it is: class, owner, on-call, links, labels, parameters.
+fn belongs(item: &ClusterItem) -> Vec<Fact> {
+    let at = item.class.rule_at.as_ref().map(|at| format!("  {at}")).unwrap_or_default();
+    let class = format!("{} ({}: {}){at}", item.class.name, item.class.source, item.class.rule);
+    let mut out = vec![Fact::new("Class", class, Role::of_class(item.class.name.as_str()))];
+    if let Some(pending) = &item.class.pending {
+        let text = format!("class {} waits to be accepted: {}", pending.to, pending.because);
+        out.push(Fact::new("Waits", text, Role::Warning));
+    }
+    let mut say = |label, text: Option<String>| out.extend(text.map(|t| Fact::new(label, t, Role::Text)));
+    say("Owner", item.owner.as_ref().map(ToString::to_string));
+    say(
+        "On call",
+        item.on_call.as_ref().map(|c| match &c.url {
+            Some(url) => format!("{} {url}", c.name),
+            None => c.name.to_string(),
+        }),
+    );
+    let tenants: Vec<&str> = item.tenants.iter().map(crate::report::Text::as_str).collect();
+    say("Tenants", (!tenants.is_empty()).then(|| tenants.join(", ")));
+    for (label, link) in [
+        ("Runbook", &item.links.runbook),
+        ("Dashboard", &item.links.dashboard),
+        ("Metrics", &item.links.metrics),
+    ] {
+        say(label, link.as_ref().map(ToString::to_string));
+    }
+    let from = |kind: &str, key: &str| {
+        let field = format!("{kind}.{key}");
+        let told = item.identity.provenance.iter().find(|p| p.field.as_str() == field);
+        told.map(|p| format!(" ({})", p.from)).unwrap_or_default()
+    };
+    let list = |kind: &str, map: &std::collections::BTreeMap<String, crate::report::Text>| {
+        let texts: Vec<String> = map.iter().map(|(k, v)| format!("{k}={v}{}", from(kind, k))).collect();
+        (!texts.is_empty()).then(|| texts.join(" "))
+    };
+    say("Labels", list("label", &item.labels));
+    say("Properties", list("property", &item.properties));
+    let parameters: Vec<String> =
+        item.parameters.iter().map(|p| format!("{}={} ({})", p.key, p.value, p.from)).collect();
+    say("Parameters", (!parameters.is_empty()).then(|| parameters.join(" ")));
     out
 }
 

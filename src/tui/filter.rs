@@ -6,7 +6,7 @@ use tui_input::Input;
 
 use super::list::At;
 use crate::fleet::select::field_names;
-use crate::fleet::{SelectError, Selector, Truth};
+use crate::fleet::{CleanText, SelectError, Selector, Truth};
 
 /// Longest filter kept, in bytes; a paste may be longer.
 pub(crate) const LONGEST: usize = 2_048;
@@ -30,6 +30,10 @@ pub(crate) struct Filter {
     pub(crate) hits: Vec<Truth>,
     /// How many clusters are kept only because the value asked for is not known.
     pub(crate) unknown: usize,
+    /// The declared classes, which may stand after `@`; the guessed ones if there are none.
+    classes: Vec<CleanText>,
+    /// A text for the start that could not be understood while no class was known.
+    waiting: Option<String>,
 }
 
 /// A part of the input that cannot be understood.
@@ -52,10 +56,56 @@ impl Filter {
         if text.is_empty() {
             return Ok(());
         }
-        let selector = Selector::parse(&text).map_err(told)?;
-        self.input = Input::new(text.clone());
-        self.good = Some((text, selector));
-        Ok(())
+        match self.read(&text) {
+            Ok(selector) => {
+                self.input = Input::new(text.clone());
+                self.good = Some((text, selector));
+                Ok(())
+            }
+            // A class that a fleet file declares is known once the file was read.
+            Err(_) if text.contains('@') && self.classes.is_empty() => {
+                self.waiting = Some(text);
+                Ok(())
+            }
+            Err(fault) => Err(told(fault)),
+        }
+    }
+
+    fn read(&self, text: &str) -> Result<Selector, SelectError> {
+        Selector::parse_with(text, self.classes.iter().map(CleanText::as_str))
+    }
+
+    /// The classes are these from now on. What waited for them is put in force.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text that waited, now that the classes are known.
+    pub(crate) fn declare(&mut self, classes: Vec<CleanText>, loaded: bool) -> Result<(), String> {
+        self.classes = classes;
+        match self.waiting.take_if(|_| loaded) {
+            None => Ok(()),
+            Some(text) => {
+                let selector = self.read(&text).map_err(told)?;
+                self.input = Input::new(text.clone());
+                self.good = Some((text, selector));
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether the classes are those.
+    pub(crate) fn knows<'a>(&self, classes: impl Iterator<Item = &'a CleanText>) -> bool {
+        self.waiting.is_none() && self.classes.iter().eq(classes)
+    }
+
+    /// Puts a text in force as if it had been typed. Says whether it could be understood.
+    pub(crate) fn put(&mut self, text: &str) -> bool {
+        let Ok(selector) = self.read(text) else { return false };
+        self.fault = None;
+        self.editing = false;
+        self.input = Input::new(text.to_owned());
+        self.good = Some((text.to_owned(), selector));
+        true
     }
 
     /// Keys go into the input from now on.
@@ -82,7 +132,7 @@ impl Filter {
             return self.take(text.strip_suffix(last).unwrap_or(text));
         }
         let lead = value.len() - value.trim_start().len();
-        match Selector::parse(text) {
+        match self.read(text) {
             Ok(_) => self.take(text),
             Err(fault) => {
                 // An empty span stands behind the text; the last letter is shown as wrong then.
@@ -110,7 +160,7 @@ impl Filter {
         if self.good.as_ref().is_some_and(|(good, _)| good == text) {
             return false;
         }
-        match Selector::parse(text) {
+        match self.read(text) {
             Ok(selector) => {
                 self.good = Some((text.to_owned(), selector));
                 true
@@ -150,7 +200,8 @@ impl Filter {
 
     /// Takes the filter away.
     pub(crate) fn clear(&mut self) {
-        *self = Self { hits: std::mem::take(&mut self.hits), ..Self::default() };
+        let (hits, classes) = (std::mem::take(&mut self.hits), std::mem::take(&mut self.classes));
+        *self = Self { hits, classes, ..Self::default() };
     }
 
     /// Whether a cluster is shown.

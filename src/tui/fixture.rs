@@ -1,5 +1,9 @@
 //! A fleet for the tests of the screens: made by hand and by a seed, at a fixed moment.
 
+mod registry;
+
+pub(crate) use registry::registry;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +13,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::fleet::{
     AccessPath, CertDates, Check, CleanText, Cluster, ClusterKey, Detail, Entry, ErrorCode, EventRow,
     Failure, Fleet, Loadable, Method, NodeRow, NodeSummary, Observed, Origin, Phase, Problem, Readiness,
-    Severity, Signals, Snapshot, SourceKind, SourceRef, SourceState, Thresholds, VersionInfo, guess_class,
-    sort, verdict,
+    Severity, Signals, Snapshot, SourceKind, SourceRef, SourceState, Sync, Thresholds, VersionInfo,
+    guess_class, sort, verdict,
 };
 
 /// The moment of all tests.
@@ -36,25 +40,23 @@ fn entry(name: &str, line: u32) -> Entry {
     let clean = CleanText::new(name);
     let labels: BTreeMap<CleanText, CleanText> = [("team".into(), "pay".into())].into();
     Entry {
-        key: ClusterKey::new(&clean),
-        name: clean.clone(),
         sources: vec![SourceRef {
             kind: SourceKind::Kubeconfig,
             name: "~/.kube/config".into(),
             reference: clean,
             origin: Some(Origin { path: "/home/ana/.kube/config".into(), line: Some(line), column: Some(3) }),
+            gone_at: None,
         }],
         paths: vec![AccessPath {
-            identity: "ana@corp".into(),
-            method: Method::Exec,
             server: Some(CleanText::new("https://10.8.0.9:6443")),
             insecure: false,
             proxy: None,
             impersonates: None,
             expires_at: None,
+            ..AccessPath::new("ana@corp".into(), Method::Exec)
         }],
         labels: Arc::new(labels),
-        problems: Vec::new(),
+        ..Entry::new(ClusterKey::new(&CleanText::new(name)), CleanText::new(name))
     }
 }
 
@@ -142,7 +144,7 @@ pub(crate) fn cluster(name: &str, kind: Kind, version: &str, nodes: usize, age: 
         }
     }
     let verdict = verdict(&entry, &signals, now(), &Thresholds::default());
-    Cluster { class: guess_class(name), entry, signals, verdict }
+    Cluster { signals, verdict, ..Cluster::new(entry, guess_class(name)) }
 }
 
 fn fleet_of(mut clusters: Vec<Cluster>) -> Fleet {
@@ -151,17 +153,16 @@ fn fleet_of(mut clusters: Vec<Cluster>) -> Fleet {
     Fleet {
         generation: 7,
         sources: vec![SourceState {
-            kind: SourceKind::Kubeconfig,
-            name: "~/.kube/config".into(),
             entries: clusters.len(),
+            added: clusters.len(),
             synced_at: Some(now() - TimeDelta::seconds(70)),
-            problems: Vec::new(),
+            sync: Sync::Watching,
+            how: "watching the file".into(),
+            ..SourceState::new(SourceKind::Kubeconfig, "~/.kube/config".into())
         }],
         clusters,
-        problems: Vec::new(),
         loaded: true,
-        current: None,
-        looked_in: Vec::new(),
+        ..Fleet::default()
     }
 }
 

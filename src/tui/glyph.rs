@@ -19,6 +19,8 @@ pub(crate) struct Glyphs {
     pub(crate) falling: &'static str,
     pub(crate) full: &'static str,
     pub(crate) blank: &'static str,
+    /// A weaker class that waits for somebody to accept it.
+    pub(crate) waits: &'static str,
     states: [&'static str; 8],
 }
 
@@ -38,6 +40,7 @@ const UNICODE: Glyphs = Glyphs {
     falling: "▾",
     full: "█",
     blank: "·",
+    waits: "↓",
     states: ["✖", "◆", "○", "»", "▲", "‖", "…", "●"],
 };
 
@@ -56,6 +59,7 @@ const ASCII: Glyphs = Glyphs {
     falling: "v",
     full: "#",
     blank: ".",
+    waits: "v",
     states: ["X", "#", "-", ">", "!", "=", "?", "+"],
 };
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::columns::Widths;
 use crate::config::{GroupBy, SortBy};
 use crate::fleet::sort::compare;
-use crate::fleet::{ClassOrigin, CleanText, Cluster, ClusterKey, Fleet, Minor, State, StateCounts};
+use crate::fleet::{
+    ClassOrigin, CleanText, Cluster, ClusterKey, Fleet, Minor, Protection, State, StateCounts, Weight,
+};
 
 /// How many clusters that are well a group shows before it folds the rest.
 pub(crate) const SHOWN_OK: usize = 8;
@@ -32,10 +34,29 @@ pub(crate) struct Group {
     /// Whether some member is here by a guess.
     pub(crate) guessed: bool,
     pub(crate) counts: StateCounts,
+    /// How its clusters are protected, where they all are in the same way.
+    pub(crate) protection: Option<Protection>,
+    /// How many clusters have a finding of each code, the most frequent first. Notes are not counted.
+    pub(crate) findings: Vec<(&'static str, usize)>,
     /// Release lines with how many run each, newest first.
     pub(crate) versions: Vec<(Minor, usize)>,
     /// Indices into the fleet's clusters, in the order shown.
     pub(crate) members: Vec<usize>,
+}
+
+impl Group {
+    fn count_findings(&mut self, cluster: &Cluster) {
+        let mut codes: Vec<&'static str> =
+            cluster.findings.iter().filter(|f| f.weight > Weight::Note).map(|f| f.code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        for code in codes {
+            match self.findings.iter_mut().find(|(known, _)| *known == code) {
+                Some((_, count)) => *count += 1,
+                None => self.findings.push((code, 1)),
+            }
+        }
+    }
 }
 
 /// One line of the list.
@@ -109,11 +130,15 @@ impl List {
             let group = groups.entry(order).or_insert_with_key(|order| Group {
                 name: order.name(),
                 guessed: false,
+                protection: Some(cluster.class.protection),
+                findings: Vec::new(),
                 counts: StateCounts::default(),
                 versions: Vec::new(),
                 members: Vec::new(),
             });
             group.counts.add(cluster.verdict.state);
+            group.protection = group.protection.filter(|p| *p == cluster.class.protection);
+            group.count_findings(cluster);
             group.guessed |= shape.group_by == GroupBy::Class && cluster.class.origin == ClassOrigin::Guessed;
             group.members.push(index);
         }
@@ -125,6 +150,7 @@ impl List {
                 *minors.entry(line).or_default() += 1;
             }
             group.versions = minors.into_iter().rev().collect();
+            group.findings.sort_by_key(|(code, count)| (std::cmp::Reverse(*count), *code));
             group.members.sort_by(|a, b| {
                 let (Some(a), Some(b)) = (at(a), at(b)) else { return std::cmp::Ordering::Equal };
                 let rank = |c: &Arc<Cluster>| ranks.get(c.key()).copied().unwrap_or(usize::MAX);

@@ -3,6 +3,7 @@
 use crate::config::SortBy;
 use crate::fleet::Cluster;
 
+use super::decide::Wish;
 use super::model::Effect;
 
 /// What an entry does.
@@ -10,6 +11,8 @@ use super::model::Effect;
 pub(crate) enum Choice {
     Copy(String),
     Sort(SortBy),
+    /// The way to a decision; it asks before anything is decided.
+    Decide(Wish),
 }
 
 /// The list.
@@ -46,6 +49,12 @@ impl Menu {
         Self { title: "Sort by".to_owned(), entries, cursor }
     }
 
+    /// How wide the names are.
+    pub(crate) fn name_width(&self) -> u16 {
+        let longest = self.entries.iter().map(|(name, ..)| super::paint::width(name)).max().unwrap_or(0);
+        longest.clamp(10, 40)
+    }
+
     /// Moves the cursor.
     pub(crate) fn step(&mut self, by: isize) {
         self.cursor = self.cursor.saturating_add_signed(by).min(self.entries.len().saturating_sub(1));
@@ -75,13 +84,15 @@ fn told(sort: SortBy) -> &'static str {
 
 /// The command that shows the same cluster in a shell.
 pub(crate) fn show_command(name: &str) -> String {
-    let plain =
-        name.chars().all(|c| c.is_ascii_alphanumeric() || "-_./@:~".contains(c)) && !name.starts_with('~');
-    if plain {
-        format!("fleetglass clusters show {name}")
-    } else {
-        format!("fleetglass clusters show '{}'", name.replace('\'', "'\\''"))
-    }
+    format!("fleetglass clusters show {}", quoted(name))
+}
+
+/// An argument as a shell takes it.
+pub(crate) fn quoted(text: &str) -> String {
+    let plain = !text.is_empty()
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./@:~=".contains(c))
+        && !text.starts_with('~');
+    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// Copies a text, if that can be done: terminals take no more than about 74 kB.

@@ -13,6 +13,8 @@ mod areas;
 mod arrange;
 mod cluster;
 mod columns;
+mod confirm;
+mod decide;
 mod drive;
 mod facts;
 mod filter;
@@ -28,14 +30,17 @@ mod menu;
 mod model;
 mod paint;
 mod palette;
+mod sheet;
 mod signals;
 mod sources;
 mod terminal;
 #[cfg(test)]
 mod tests;
 mod update;
+mod upgrade;
 mod versions;
 mod view;
+mod visit;
 
 pub use headless::Headless;
 

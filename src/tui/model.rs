@@ -8,14 +8,17 @@ use ratatui::layout::{Rect, Size};
 
 use super::Options;
 use super::areas::{Areas, areas};
+use super::confirm::{Confirm, Entry};
 use super::filter::Filter;
 use super::list::{List, Shape};
 use super::menu::Menu;
 use super::palette::Palette;
+use super::sheet::Sheet;
+use super::sources::{Page, Row};
 use crate::config::{Place, Role, SidePane};
 use crate::engine::api::Command;
-use crate::fleet::{CleanText, Cluster, ClusterKey, Detail, Fleet, Totals};
-use crate::report::{GroupBy, MatrixShape, Metric, ProblemItem, SourceItem, VersionMatrix};
+use crate::fleet::{CleanText, Cluster, ClusterKey, Decision, Detail, Fleet, Totals};
+use crate::report::{GroupBy, MatrixShape, Metric, OutlookItem, VersionMatrix};
 
 /// What the screen is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,10 +49,12 @@ pub(crate) enum Tab {
     Nodes,
     Events,
     Checks,
+    Upgrade,
 }
 
 impl Tab {
-    pub(crate) const ALL: [Self; 4] = [Self::Overview, Self::Nodes, Self::Events, Self::Checks];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Overview, Self::Nodes, Self::Events, Self::Checks, Self::Upgrade];
 }
 
 /// Something that lies over the screen and has the keys.
@@ -59,6 +64,11 @@ pub(crate) enum Overlay {
     /// The first line shown.
     Help(usize),
     Menu(Menu),
+    Sheet(Sheet),
+    /// A label is written.
+    Entry(Entry),
+    /// A question before a decision.
+    Confirm(Confirm),
 }
 
 /// A line at the bottom.
@@ -115,6 +125,14 @@ pub(crate) struct Versions {
     pub(crate) list: Scroll,
     /// The clusters of the cell (indices into the matrix' items).
     pub(crate) members: Vec<usize>,
+    /// The next upgrade of each of them; `None` while nobody has worked it out.
+    pub(crate) outlooks: Vec<Option<OutlookItem>>,
+    /// Only what something blocks is listed.
+    pub(crate) blocked: bool,
+    /// Clusters that the engine was asked to inspect.
+    pub(crate) asked: BTreeSet<ClusterKey>,
+    /// Floor and target of each class.
+    pub(crate) aims: Vec<(CleanText, Option<String>, Option<String>)>,
 }
 
 impl Default for Versions {
@@ -129,6 +147,10 @@ impl Default for Versions {
             in_list: false,
             list: Scroll::default(),
             members: Vec::new(),
+            outlooks: Vec::new(),
+            blocked: false,
+            asked: BTreeSet::new(),
+            aims: Vec::new(),
         }
     }
 }
@@ -168,11 +190,8 @@ pub(crate) struct Model {
     /// The tabs list only what needs somebody: warnings, nodes that are not well, conditions that failed.
     pub(crate) tab_problems: bool,
     pub(crate) scroll: Scroll,
-    pub(crate) sources: Scroll,
-    pub(crate) source_items: Vec<SourceItem>,
-    pub(crate) problem_items: Vec<ProblemItem>,
-    /// The generation of the fleet that these two tell of.
-    pub(crate) sources_of: Option<u64>,
+    /// The Sources screen.
+    pub(crate) page: Page,
     /// Rows are not in their order because a person was at work; they will be once the keys rest.
     pub(crate) unsorted: bool,
     /// When a key was last pressed.
@@ -194,6 +213,8 @@ pub(crate) struct Model {
 pub(crate) enum Effect {
     /// Tell the engine.
     Command(Command),
+    /// Ask the engine to take decisions in, all or none. Only a dialog that was answered gives this out.
+    Decide(Vec<Decision>),
     /// Put text on the clipboard.
     Copy(String),
     /// Set the window's title.
@@ -251,10 +272,7 @@ impl Model {
             tab: Tab::default(),
             tab_problems: false,
             scroll: Scroll::default(),
-            sources: Scroll::default(),
-            source_items: Vec::new(),
-            problem_items: Vec::new(),
-            sources_of: None,
+            page: Page::default(),
             unsorted: false,
             key_at: None,
             quit_until: None,
@@ -284,8 +302,20 @@ impl Model {
             Screen::Fleet => self.list.row().and_then(|i| self.fleet.clusters.get(i)),
             Screen::Cluster(key) => self.fleet.get(key),
             Screen::Versions if self.versions.in_list => self.fleet.get(&self.version_row()?),
-            Screen::Versions | Screen::Sources => None,
+            Screen::Versions => None,
+            Screen::Sources => self.fleet.get(&self.page_cluster()?),
         }
+    }
+
+    /// The cluster that the row under the cursor of the Sources screen is about.
+    fn page_cluster(&self) -> Option<ClusterKey> {
+        let review = self.page.review.as_ref()?;
+        let name = match super::sources::row(self)? {
+            Row::United(n) => &review.united.get(n)?.name,
+            Row::Apart(n) => review.apart.get(n)?.first_cluster.as_ref()?,
+            _ => return None,
+        };
+        Some(ClusterKey::new(&name.0))
     }
 
     /// The cluster under the cursor of the Versions screen's list.

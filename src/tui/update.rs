@@ -7,14 +7,15 @@ use crossterm::event::{Event, KeyEvent, KeyEventKind};
 use ratatui::layout::Size;
 use tui_input::backend::crossterm::EventHandler;
 
-use super::act;
 use super::arrange::{rearrange, refilter, relayout, remake};
+use super::confirm::{Answer, Stage};
 use super::input::key_of;
 use super::menu::{Choice, copy, show_command};
 use super::model::{Effect, Model, Overlay, REST, Screen};
 use super::palette::Target;
+use super::{act, decide};
 use crate::config::{Action, Key, KeyCode, Role};
-use crate::engine::api::Command;
+use crate::engine::api::{Command, Refused};
 use crate::fleet::{ClusterKey, Detail, Fleet, State};
 
 /// Most cells a screen may have each way; a terminal that claims more is drawn in part.
@@ -29,6 +30,8 @@ pub(crate) enum Msg {
     Fleet(Arc<Fleet>),
     /// A new picture of the opened cluster.
     Detail(Option<Arc<Detail>>),
+    /// What came of a decision.
+    Decided(Result<(), Refused>),
     /// The engine publishes no more.
     EngineGone,
     /// Time has passed.
@@ -49,6 +52,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             model.detail = detail;
             model.dirty = true;
         }
+        Msg::Decided(answer) => on_decided(model, answer),
         Msg::EngineGone => {
             model.engine_alive = false;
             model.say(Role::Error, "the engine has stopped; what is shown ages");
@@ -83,11 +87,43 @@ fn rested(model: &Model) -> bool {
     model.key_at.is_none_or(|at| model.now - at >= REST)
 }
 
+/// The engine has answered: the dialog closes, or says why nothing was decided.
+fn on_decided(model: &mut Model, answer: Result<(), Refused>) {
+    let waiting = match &mut model.overlay {
+        Some(Overlay::Confirm(asked)) if matches!(asked.stage, Stage::Waiting) => Some(asked),
+        _ => None,
+    };
+    match (answer, waiting) {
+        (Ok(()), Some(asked)) => {
+            let done = std::mem::take(&mut asked.proposal.done);
+            model.overlay = None;
+            model.say(Role::Notice, format!("decided: {done}"));
+        }
+        (Ok(()), None) => model.say(Role::Notice, "it is decided and written down"),
+        (Err(refused), Some(asked)) => asked.stage = Stage::Refused(refused),
+        (Err(refused), None) => {
+            let hint = refused.hint.as_ref().map_or_else(String::new, |h| format!(". {h}"));
+            model.say(Role::Error, format!("not decided: {refused}{hint}"));
+        }
+    }
+    model.dirty = true;
+}
+
 fn on_fleet(model: &mut Model, fleet: Arc<Fleet>) {
     // Until a person has pressed a key, the worst is at the top and the cursor on it, however rows still move.
     let first = model.list.lines.is_empty() || model.key_at.is_none();
     model.totals = fleet.totals();
     let before = std::mem::replace(&mut model.fleet, fleet);
+    if let Some(Overlay::Confirm(asked)) = &mut model.overlay {
+        asked.look(&model.fleet);
+    }
+    let classes = || model.fleet.classes.classes.iter().map(|c| &c.name);
+    if !model.filter.knows(classes()) {
+        let declared = classes().cloned().collect();
+        if let Err(why) = model.filter.declare(declared, model.fleet.loaded) {
+            model.say(Role::Warning, format!("the filter was left out: {why}"));
+        }
+    }
     refilter(model);
     let settled = rested(model);
     rearrange(model, settled, &before);
@@ -123,6 +159,19 @@ fn on_event(model: &mut Model, event: &Event, effects: &mut Vec<Effect>) {
 
 /// Pasted text only ever goes into an input; it is never taken for keys.
 fn on_paste(model: &mut Model, text: &str) {
+    match &mut model.overlay {
+        Some(Overlay::Confirm(asked)) if matches!(asked.stage, Stage::Type { .. }) => {
+            return model.say(Role::Warning, "pasting is off here: the phrase is typed");
+        }
+        Some(Overlay::Entry(entry)) => {
+            let line = text.lines().next().unwrap_or("").chars().filter(|c| !c.is_control()).take(256);
+            let value = format!("{}{}", entry.input.value(), line.collect::<String>());
+            entry.input = tui_input::Input::new(value);
+            entry.fault = None;
+            return;
+        }
+        _ => {}
+    }
     if let Some(Overlay::Palette(palette)) = &mut model.overlay {
         let line: String =
             text.lines().next().unwrap_or("").chars().filter(|c| !c.is_control()).take(128).collect();
@@ -152,6 +201,9 @@ fn on_key(model: &mut Model, key: Key, event: &Event, effects: &mut Vec<Effect>)
         Some(Overlay::Palette(_)) => return palette_key(model, key, event, effects),
         Some(Overlay::Menu(_)) => return menu_key(model, key, effects),
         Some(Overlay::Help(_)) => return help_key(model, key, action),
+        Some(Overlay::Sheet(_)) => return sheet_key(model, key, action, effects),
+        Some(Overlay::Entry(_)) => return entry_key(model, key, event),
+        Some(Overlay::Confirm(_)) => return confirm_key(model, key, event, effects),
         None => {}
     }
     if model.filter.editing {
@@ -266,11 +318,74 @@ fn menu_key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
             match chosen {
                 Some(Choice::Copy(text)) => copy_out(model, &text, effects),
                 Some(Choice::Sort(sort)) => act::sort(model, sort),
+                Some(Choice::Decide(wish)) => decide::begin(model, wish),
                 None => {}
             }
         }
-        KeyCode::Esc | KeyCode::Char('q' | ',' | 'C') => model.overlay = None,
+        KeyCode::Esc | KeyCode::Char('q' | ',' | 'C' | 'K') => model.overlay = None,
         _ => {}
+    }
+}
+
+fn sheet_key(model: &mut Model, key: Key, action: Option<Action>, effects: &mut Vec<Effect>) {
+    let full = model.areas().full;
+    let Some(Overlay::Sheet(sheet)) = &mut model.overlay else { return };
+    let count = sheet.lines.len();
+    let height = usize::from(super::view::sheet_area(full, count).height.saturating_sub(4));
+    let page = height.max(1).cast_signed();
+    match (key.code, action) {
+        (KeyCode::Esc, _) | (_, Some(Action::Leave)) => model.overlay = None,
+        (_, Some(Action::Down)) => sheet.scroll.step(1, count, height),
+        (_, Some(Action::Up)) => sheet.scroll.step(-1, count, height),
+        (_, Some(Action::PageDown)) => sheet.scroll.step(page, count, height),
+        (_, Some(Action::PageUp)) => sheet.scroll.step(-page, count, height),
+        (_, Some(Action::Top)) => sheet.scroll.step(isize::MIN, count, height),
+        (_, Some(Action::Bottom)) => sheet.scroll.step(isize::MAX, count, height),
+        (_, Some(Action::Open)) => {
+            if let Some(cluster) = sheet.chosen().cloned() {
+                model.overlay = None;
+                act::open(model, cluster, effects);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn entry_key(model: &mut Model, key: Key, event: &Event) {
+    let Some(Overlay::Entry(entry)) = &mut model.overlay else { return };
+    match key.code {
+        KeyCode::Esc => model.overlay = None,
+        KeyCode::Enter => decide::labelled(model),
+        KeyCode::Char(_) if !key.ctrl && !key.alt && entry.input.value().len() >= super::filter::LONGEST => {}
+        _ => {
+            if entry.input.handle_event(event).is_some_and(|changed| changed.value) {
+                entry.fault = None;
+            }
+        }
+    }
+}
+
+/// The only place from which a decision goes out.
+fn confirm_key(model: &mut Model, key: Key, event: &Event, effects: &mut Vec<Effect>) {
+    let Some(Overlay::Confirm(asked)) = &mut model.overlay else { return };
+    match asked.key(key, event) {
+        Answer::Open => {}
+        Answer::Cancel => {
+            let waits = matches!(asked.stage, Stage::Waiting);
+            let asks = !waits && !matches!(asked.stage, Stage::Refused(_));
+            model.overlay = None;
+            if asks {
+                model.say(Role::Notice, "nothing was decided");
+            }
+        }
+        Answer::Accept => {
+            asked.stage = Stage::Waiting;
+            effects.push(Effect::Decide(asked.proposal.decisions.clone()));
+        }
+        Answer::Copy => {
+            let text = asked.proposal.twins.join("\n");
+            copy_out(model, &text, effects);
+        }
     }
 }
 

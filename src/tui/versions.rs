@@ -73,13 +73,15 @@ pub(crate) fn next_metric(model: &mut Model) {
     again(model);
 }
 
-/// Counts by class, by region, by provider.
+/// Counts by class, by region, by provider, by tenant, by owner.
 pub(crate) fn next_grouping(model: &mut Model) {
     let shape = &mut model.versions.shape;
     shape.by = match shape.by {
         GroupBy::Class => GroupBy::Region,
         GroupBy::Region => GroupBy::Provider,
-        GroupBy::Provider => GroupBy::Class,
+        GroupBy::Provider => GroupBy::Tenant,
+        GroupBy::Tenant => GroupBy::Owner,
+        GroupBy::Owner => GroupBy::Class,
     };
     again(model);
 }

@@ -1,6 +1,7 @@
 //! Drawing the model. Reads only; everything it shows can be read from the model and from `report`.
 
 mod cluster;
+mod confirm;
 mod fleet;
 mod head;
 mod overlay;
@@ -18,7 +19,7 @@ use super::paint::{Canvas, width};
 use crate::config::{Action, Role};
 
 pub(super) use cluster::{boxed, lines, sections};
-pub(super) use overlay::{palette_area, popup};
+pub(super) use overlay::{palette_area, popup, sheet_area};
 
 /// Draws everything.
 pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
@@ -44,6 +45,11 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
                 }
                 Some(Overlay::Help(top)) => overlay::help(model, *top, &mut canvas, areas.full),
                 Some(Overlay::Menu(menu)) => overlay::menu(menu, &mut canvas, areas.full),
+                Some(Overlay::Sheet(sheet)) => overlay::sheet(sheet, &mut canvas, areas.full),
+                Some(Overlay::Entry(entry)) => cursor = Some(confirm::entry(entry, &mut canvas, areas.full)),
+                Some(Overlay::Confirm(asked)) => {
+                    cursor = confirm::draw(model, asked, &mut canvas, areas.full);
+                }
                 None => {}
             }
         }

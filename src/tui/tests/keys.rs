@@ -137,7 +137,7 @@ fn versions_are_counted_by_other_groups_and_of_kubelets() {
     assert_eq!(all(&console), by_class, "the same clusters, otherwise divided");
     let members = console.model.versions.members.len();
     assert!(members > 0 && console.has(&format!(": {members} cluster")), "the list is that of the cell");
-    let console = console.press("TTm");
+    let console = console.press("TTTTm");
     assert!(console.has("oldest kubelet by class"), "{}", console.text());
     let matrix = console.model.versions.matrix.as_ref().unwrap();
     let (row, line) = (console.model.versions.group, console.model.versions.line);

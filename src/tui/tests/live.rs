@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::harness::{Paper, events, options, role_theme};
 use crate::clock::Clock;
-use crate::engine::api::{Command, Handle};
+use crate::engine::api::{Command, Deciding, Handle, Refused};
 use crate::fleet::{Detail, Fleet};
 use crate::tui::fixture;
 use crate::tui::model::Model;
@@ -26,6 +26,7 @@ struct Outside {
     fleet: Option<watch::Sender<Arc<Fleet>>>,
     detail: Option<watch::Sender<Option<Arc<Detail>>>>,
     commands: mpsc::Receiver<Command>,
+    decisions: mpsc::Receiver<Deciding>,
     text: watch::Receiver<String>,
 }
 
@@ -70,7 +71,13 @@ fn run(prepare: impl FnOnce(&mut Paper), script: impl AsyncFnOnce(&mut Outside))
     let (fleet, fleet_receiver) = watch::channel(Arc::new(fixture::normal()));
     let (detail, detail_receiver) = watch::channel(None);
     let (command_sender, commands) = mpsc::channel(8);
-    let handle = Handle { fleet: fleet_receiver, detail: detail_receiver, commands: command_sender };
+    let (decision_sender, decisions) = mpsc::channel(1);
+    let handle = Handle {
+        fleet: fleet_receiver,
+        detail: detail_receiver,
+        commands: command_sender,
+        decisions: decision_sender,
+    };
     let mut paper = Paper::new(120, 36);
     prepare(&mut paper);
     let mut outside = Outside {
@@ -79,6 +86,7 @@ fn run(prepare: impl FnOnce(&mut Paper), script: impl AsyncFnOnce(&mut Outside))
         fleet: Some(fleet),
         detail: Some(detail),
         commands,
+        decisions,
         text: paper.text.subscribe(),
     };
     let clock = Clock::manual(fixture::now());
@@ -208,6 +216,42 @@ fn an_engine_that_is_gone_is_told_and_the_screen_stays() {
             outside.detail = None;
             outside.shows("the engine has stopped").await;
             outside.press("jj<ctrl-c>");
+        },
+    );
+    assert_eq!(exit, Exit::Quit);
+}
+
+#[test]
+fn decisions_go_out_once_and_the_answer_is_shown() {
+    let (exit, _) = run(
+        |_| {},
+        async |outside| {
+            outside.shows("prod-eu-west-3").await;
+            outside.press("/stage-eu-2<cr>:label<cr>team=pay<cr>");
+            outside.shows("Do it?").await;
+            assert!(outside.decisions.try_recv().is_err(), "a question is no decision");
+            outside.press("y");
+            let deciding = outside.decisions.recv().await.unwrap();
+            assert_eq!(deciding.decisions.len(), 1);
+            let refused = Refused {
+                code: "NO_MEMORY",
+                message: "there is no memory".into(),
+                hint: Some("Start without --no-memory.".into()),
+            };
+            deciding.reply.send(Err(refused)).unwrap();
+            outside.shows("Start without --no-memory.").await;
+            outside.press("<cr>:label<cr>team=pay<cr>y");
+            let deciding = outside.decisions.recv().await.unwrap();
+            deciding.reply.send(Ok(())).unwrap();
+            outside.shows("decided: stage-eu-2: team=pay").await;
+            // An engine that drops the question has stopped.
+            outside.press(":label<cr>team=pay<cr>y");
+            drop(outside.decisions.recv().await.unwrap());
+            outside.shows("STOPPED: the engine has stopped").await;
+            outside.decisions.close();
+            outside.press("<cr>:label<cr>team=pay<cr>y");
+            outside.shows("STOPPED: the engine has stopped").await;
+            outside.press("<ctrl-c>");
         },
     );
     assert_eq!(exit, Exit::Quit);

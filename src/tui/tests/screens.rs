@@ -5,8 +5,10 @@ use proptest::prelude::*;
 
 use super::harness::{Console, lines};
 use crate::config::{ColorLevel, SidePane};
+use crate::engine::api::Refused;
 use crate::fleet::Fleet;
-use crate::tui::fixture::{detail, detail_in_trouble, empty, failing, hostile, loading, normal};
+use crate::tui::fixture::{detail, detail_in_trouble, empty, failing, hostile, loading, normal, registry};
+use crate::tui::update::Msg;
 
 /// Both sizes of one state of one screen.
 fn both(name: &str, fleet: Option<fn() -> Fleet>, keys: &str) {
@@ -54,6 +56,50 @@ fn sources() {
 }
 
 #[test]
+fn a_registry_on_every_screen() {
+    both("fleet_registry", Some(registry), "j");
+    both("versions_registry", Some(registry), "2<tab>");
+    both("versions_blocked", Some(registry), "2b<tab>");
+    both("sources_registry", Some(registry), "6jj");
+    both("sources_registry_classes", Some(registry), "6<tab><tab>");
+    both("sources_sheet", Some(registry), "6jj<cr>");
+    both("cluster_registry", Some(registry), ":gold-eu-1<cr>");
+    both("cluster_registry_upgrade", Some(registry), ":gold-eu-1<cr>5");
+    both("cluster_registry_unknown", Some(registry), ":gold-ap-1<cr>5");
+    both("cluster_registry_gone", Some(registry), ":lab-gone<cr>");
+    for keys in ["", "2<tab>", "6", "6<tab>", ":gold-eu-1<cr>5"] {
+        let console = Console::new(60, 12).fleet(registry()).press(keys);
+        assert!(console.has("gold") || console.has("kube"), "{}", console.text());
+    }
+    assert_snapshot!("sources_registry_60x12", Console::new(60, 12).fleet(registry()).press("6").text());
+}
+
+#[test]
+fn dialogs() {
+    both("decide_menu", Some(registry), "jK");
+    both("decide_classes", Some(registry), "/gold-eu-1<cr>:set-class<cr>");
+    both("confirm_ask", Some(registry), "/silver-1<cr>:label<cr>team=pay<cr>");
+    both("confirm_phrase", Some(registry), "/gold-us-1<cr>:accept-class<cr>gold-");
+    both("confirm_many", Some(registry), "*/gold<cr>:set-class<cr>jj<cr>");
+    both("label_entry", Some(registry), "/silver-1<cr>:label<cr>team<cr>");
+    for (width, height) in [(80, 24), (120, 36)] {
+        let mut console =
+            Console::new(width, height).fleet(registry()).press("/silver-1<cr>:label<cr>team=pay<cr>y");
+        assert_snapshot!(format!("confirm_waiting_{width}x{height}"), console.text());
+        console.send(Msg::Decided(Err(Refused {
+            code: "NO_MEMORY",
+            message: "it cannot be written down: the disk is full".into(),
+            hint: Some("`fleetglass doctor` tells what is wrong with the memory.".into()),
+        })));
+        assert_snapshot!(format!("confirm_refused_{width}x{height}"), console.text());
+    }
+    assert_snapshot!(
+        "confirm_phrase_60x12",
+        Console::new(60, 12).fleet(registry()).press("/gold-us-1<cr>:accept-class<cr>gold-").text()
+    );
+}
+
+#[test]
 fn cluster() {
     let name = "prod-us-east-1";
     for (width, height) in [(80, 24), (120, 36)] {
@@ -95,6 +141,10 @@ fn every_screen_knows_what_each_piece_is() {
     let cluster = Console::new(120, 36).fleet(normal()).press(&format!(":{name}<cr>")).detail(detail(name));
     assert_snapshot!("roles_cluster", cluster.roles());
     assert_snapshot!("roles_cluster_nodes", cluster.press("2").roles());
+    let of_registry = |keys: &str| Console::new(120, 36).fleet(registry()).press(keys).roles();
+    assert_snapshot!("roles_fleet_registry", of_registry(""));
+    assert_snapshot!("roles_sources_registry", of_registry("6"));
+    assert_snapshot!("roles_confirm", of_registry("/gold-us-1<cr>:accept-class<cr>wrong"));
     assert_snapshot!("roles_palette", roles(":pro"));
     assert_snapshot!("roles_help", roles("?"));
     assert_snapshot!(
@@ -105,9 +155,24 @@ fn every_screen_knows_what_each_piece_is() {
 
 #[test]
 fn ascii_is_all_that_is_drawn_when_asked() {
-    let fleets: [fn() -> Fleet; 5] = [normal, loading, empty, failing, hostile];
+    let fleets: [fn() -> Fleet; 6] = [normal, loading, empty, failing, hostile, registry];
     for fleet in fleets {
-        for keys in ["", "2", "6", ":prod", "?", "j<cr>", "jC", "/x"] {
+        for keys in [
+            "",
+            "2",
+            "2<tab>",
+            "6",
+            "6<tab>",
+            "6<cr>",
+            ":prod",
+            "?",
+            "j<cr>",
+            "j<cr>5",
+            "jC",
+            "jK",
+            "jK<cr><cr>",
+            "/x",
+        ] {
             let console = Console::ascii(120, 36).fleet(fleet()).press(keys);
             assert!(console.text().is_ascii(), "{keys}: {}", console.text());
         }
@@ -175,10 +240,10 @@ proptest! {
     fn no_size_and_no_key_breaks_the_drawing(
         sizes in proptest::collection::vec((0u16..=130, 0u16..=45), 1..4),
         keys in proptest::collection::vec(0usize..KEYS.len(), 0..24),
-        which in 0usize..5,
+        which in 0usize..6,
         side in 0usize..4,
     ) {
-        let fleets: [fn() -> Fleet; 5] = [normal, loading, empty, failing, hostile];
+        let fleets: [fn() -> Fleet; 6] = [normal, loading, empty, failing, hostile, registry];
         let mut console = Console::new(100, 30).fleet(fleets[which]());
         console.model.side = SidePane::WORDS[side].1;
         for key in keys {
@@ -189,11 +254,11 @@ proptest! {
             console = console.detail(detail);
         }
         for (width, height) in sizes {
-            console.send(crate::tui::update::Msg::Event(crossterm::event::Event::Resize(width, height)));
+            console.send(Msg::Event(crossterm::event::Event::Resize(width, height)));
             let buffer = console.buffer();
             prop_assert_eq!(buffer.area.as_size(), ratatui::layout::Size::new(width, height));
         }
-        console.send(crate::tui::update::Msg::Fleet(std::sync::Arc::new(failing())));
+        console.send(Msg::Fleet(std::sync::Arc::new(failing())));
         console.buffer();
     }
 }
@@ -252,4 +317,9 @@ const KEYS: &[&str] = &[
     "-",
     "<backspace>",
     "<ctrl-r>",
+    "5",
+    "b",
+    "K",
+    "R",
+    "y",
 ];

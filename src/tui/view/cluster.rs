@@ -5,9 +5,10 @@ use ratatui::layout::Rect;
 
 use super::super::areas::{Areas, Tier};
 use super::super::cluster::{check_needs, event_needs, node_needs};
-use super::super::facts::{Fact, between, health, identity, reasons};
+use super::super::facts::{Fact, attention, between, health, identity};
 use super::super::model::{Model, Screen, Tab};
 use super::super::paint::{Canvas, fit_middle, width};
+use super::super::upgrade;
 use super::pane::{column, column_from, label_width, wrap};
 use crate::config::{Action, Role};
 use crate::fleet::{Check, EventRow, Loadable, NodeRow, Observed};
@@ -28,6 +29,11 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, areas: &Areas) {
             let item = cluster_item(cluster, model.now);
             let events = detail.map(|d| &d.events);
             overview(model, canvas, areas, &item, events);
+        }
+        Tab::Upgrade => {
+            let item = cluster_item(cluster, model.now);
+            let sections = upgrade::sections(&item, model.now);
+            stacked(model, canvas, areas.body, &sections);
         }
         Tab::Nodes => {
             let sheet = Sheet {
@@ -76,6 +82,7 @@ fn tabs(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
         (Action::TabNodes, Tab::Nodes, "Nodes", detail.and_then(|d| ready(&d.nodes))),
         (Action::TabEvents, Tab::Events, "Events", detail.and_then(|d| ready(&d.events))),
         (Action::TabChecks, Tab::Checks, "Conditions", detail.and_then(|d| ready(&d.checks))),
+        (Action::TabUpgrade, Tab::Upgrade, "Upgrade", in_the_way(model)),
     ];
     let glyphs = canvas.glyphs;
     let mut x = area.x + 1;
@@ -89,6 +96,12 @@ fn tabs(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
+/// How much stands in the way of the next upgrade.
+fn in_the_way(model: &Model) -> Option<usize> {
+    let blockers = model.focus()?.outlook.as_ref()?.blockers.len();
+    (blockers > 0).then_some(blockers)
+}
+
 /// Whether there is room for boxes side by side.
 pub(in super::super) fn boxed(areas: &Areas) -> bool {
     areas.tier >= Tier::Large && areas.body.height >= 24
@@ -97,7 +110,7 @@ pub(in super::super) fn boxed(areas: &Areas) -> bool {
 /// The sections of the overview where there is no room for boxes: what needs somebody first.
 pub(in super::super) fn sections(item: &ClusterItem, now: DateTime<Utc>) -> Vec<(&'static str, Vec<Fact>)> {
     let all = [
-        ("Needs attention", reasons(item, now)),
+        ("Needs attention", attention(item, now)),
         ("Health", health(item, now)),
         ("Identity", identity(item, now)),
     ];
@@ -121,27 +134,36 @@ fn overview(
     let rest = if boxed(areas) {
         boxes(model, canvas, body, item)
     } else {
-        // One column that scrolls.
-        let mut skip = u16::try_from(model.scroll.top).unwrap_or(u16::MAX);
-        let mut y = body.y;
-        for (title, facts) in sections(item, model.now) {
-            if skip == 0 {
-                canvas.rule(below(body, y, 1), title, Role::Border);
-                y += 1;
-            } else {
-                skip -= 1;
-            }
-            let all = lines(&facts, body.width);
-            let hidden = skip.min(all);
-            skip -= hidden;
-            column_from(canvas, below(body, y, all - hidden), &facts, hidden);
-            y = y.saturating_add(all - hidden);
-        }
-        below(body, y, u16::MAX)
+        stacked(model, canvas, body, &sections(item, model.now))
     };
     if rest.height >= 3 {
         recent(model, canvas, rest, events, boxed(areas));
     }
+}
+
+/// Sections in one column that scrolls; returns what is left below.
+fn stacked(
+    model: &Model,
+    canvas: &mut Canvas<'_>,
+    body: Rect,
+    sections: &[(impl AsRef<str>, Vec<Fact>)],
+) -> Rect {
+    let mut skip = u16::try_from(model.scroll.top).unwrap_or(u16::MAX);
+    let mut y = body.y;
+    for (title, facts) in sections {
+        if skip == 0 {
+            canvas.rule(below(body, y, 1), title.as_ref(), Role::Border);
+            y += 1;
+        } else {
+            skip -= 1;
+        }
+        let all = lines(facts, body.width);
+        let hidden = skip.min(all);
+        skip -= hidden;
+        column_from(canvas, below(body, y, all - hidden), facts, hidden);
+        y = y.saturating_add(all - hidden);
+    }
+    below(body, y, u16::MAX)
 }
 
 /// The part of `body` that begins at `y`, at most `height` lines of it.
@@ -153,7 +175,7 @@ fn below(body: Rect, y: u16, height: u16) -> Rect {
 /// Health and identity side by side, under them what needs somebody; returns what is left.
 fn boxes(model: &Model, canvas: &mut Canvas<'_>, body: Rect, item: &ClusterItem) -> Rect {
     let (health, identity) = (health(item, model.now), identity(item, model.now));
-    let reasons = reasons(item, model.now);
+    let reasons = attention(item, model.now);
     let half = body.width / 2;
     let height = lines(&health, half - 2).max(lines(&identity, body.width - half - 2)).saturating_add(2);
     let row = below(body, body.y, height);
@@ -165,7 +187,8 @@ fn boxes(model: &Model, canvas: &mut Canvas<'_>, body: Rect, item: &ClusterItem)
     let mut y = row.bottom();
     if !reasons.is_empty() {
         let height = lines(&reasons, body.width - 2).saturating_add(2);
-        let title = format!("Needs attention ({})", item.reasons.len());
+        let hints = reasons.iter().filter(|f| f.label == "try").count();
+        let title = format!("Needs attention ({})", reasons.len() - hints);
         let inside = canvas.frame(below(body, y, height), &title, Role::Border);
         column(canvas, inside, &reasons);
         y = below(body, y, height).bottom();
@@ -217,6 +240,9 @@ fn waiting<T>(
     what: &str,
 ) {
     let (text, role) = match loadable {
+        None | Some(Loadable::Idle) if model.focus().is_some_and(|c| c.entry.path().is_none()) => {
+            ("no way leads to this cluster, so it is not asked".to_owned(), Role::Muted)
+        }
         None | Some(Loadable::Idle) => (format!("{what} are asked for"), Role::Progress),
         Some(Loadable::Loading(since)) => {
             (format!("asking for {what}, {}", between(*since, model.now)), Role::Progress)

@@ -9,7 +9,7 @@ use super::super::model::Model;
 use super::super::paint::{Canvas, fit_middle, width};
 use super::pane;
 use crate::config::{GroupBy, Role, SortBy};
-use crate::fleet::{Cluster, State, Truth, UNCLASSIFIED};
+use crate::fleet::{Cluster, Protection, State, Truth, UNCLASSIFIED};
 
 /// The states that a group's strip always counts.
 const STRIP: [State; 5] = [State::Ok, State::Warn, State::Crit, State::Auth, State::Down];
@@ -149,6 +149,8 @@ fn row(
     canvas.text(area.x + 1, area.y, 1, glyphs.state(state), Role::of_state(state));
     if model.filter.good.is_some() && model.filter.hits.get(index) == Some(&Truth::Unknown) {
         canvas.text(area.x + 2, area.y, 1, "?", Role::Muted);
+    } else if cluster.class.pending.is_some() {
+        canvas.text(area.x + 2, area.y, 1, glyphs.waits, Role::Warning);
     }
     let mut x = area.x + 3;
     for column in columns {
@@ -166,6 +168,10 @@ fn row(
             matches(model, canvas, Rect { x, width: column.width, ..area }, &text);
         }
         x += column.width + column.gap;
+    }
+    if cluster.entry.gone_at.is_some() {
+        // A tombstone: nothing of it is of today.
+        canvas.overlay(Rect { x: area.x + 3, width: area.width.saturating_sub(3), ..area }, Role::Stale);
     }
 }
 
@@ -215,8 +221,27 @@ fn group(model: &Model, canvas: &mut Canvas<'_>, area: Rect, number: usize, tier
     let x = canvas.text(area.x, area.y, 2, sign, Role::Group) + 1;
     let x = canvas.text(x, area.y, room(x), group.name.as_str(), role);
     let x = canvas.text(x, area.y, room(x), &format!(" ({})", group.members.len()), Role::Group);
-    if group.guessed && group.name.as_str() != UNCLASSIFIED {
-        canvas.text(x, area.y, room(x), "  [guessed]", Role::Guessed);
+    let by_class = model.shape.group_by == GroupBy::Class;
+    let badge = match group.protection.filter(|_| by_class) {
+        _ if group.guessed && group.name.as_str() != UNCLASSIFIED => "  [guessed]",
+        Some(Protection::Locked) => "  [locked]",
+        Some(Protection::Typed) => "  [typed]",
+        _ => "",
+    };
+    let x = canvas.text(x, area.y, room(x), badge, Role::Guessed);
+    // That the unclassified are unclassified is in the name of their group.
+    let unclassified = group.name.as_str() == UNCLASSIFIED;
+    let findings = group.findings.iter().filter(|(code, _)| !unclassified || *code != "UNCLASSIFIED");
+    let mut told: Vec<String> =
+        findings.map(|(code, count)| format!("{count} {}", finding_word(code))).collect();
+    let all = told.len();
+    // What does not fit is counted.
+    let most = room(x + 2);
+    while told.len() > 1 && width(&shorten(&told, all)) > most {
+        told.pop();
+    }
+    if !told.is_empty() {
+        canvas.text(x + 2, area.y, most, &shorten(&told, all), Role::Warning);
     }
     let mut x = strip_x;
     for (text, role) in &strip {
@@ -225,6 +250,38 @@ fn group(model: &Model, canvas: &mut Canvas<'_>, area: Rect, number: usize, tier
     if versions_width > 0 {
         canvas.text(end + 2, area.y, versions_width - 2, &versions.join(" "), Role::Muted);
     }
+}
+
+fn shorten(told: &[String], all: usize) -> String {
+    let more = match all.saturating_sub(told.len()) {
+        0 => String::new(),
+        n => format!(" +{n}"),
+    };
+    format!("{}{more}", told.join(", "))
+}
+
+/// A finding's code in a word or two, as it is counted in the head of a group.
+fn finding_word(code: &str) -> String {
+    let word = match code {
+        "NAME_PATTERN" => "misnamed",
+        "DOMAIN" => "in another domain",
+        "BELOW_FLOOR" => "below floor",
+        "END_OF_LIFE" => "past support",
+        "LABEL_MISSING" => "without a label",
+        "LABEL_VALUE" => "with a wrong label",
+        "SERVICE_MISSING" => "without a service",
+        "SERVICE_VERSION" => "with an old service",
+        "NETWORK_POLICY" => "without a policy",
+        "SOURCE_MISSING" => "not in a source",
+        "UNCLASSIFIED" => "unclassified",
+        "CLASS_WAITS" => "class waits",
+        "CONFLICT" => "contradicted",
+        "ORPHAN" => "orphaned",
+        "GHOST" => "ghosts",
+        "GONE" => "gone",
+        other => return other.to_lowercase().replace('_', " "),
+    };
+    word.to_owned()
 }
 
 fn fold(model: &Model, canvas: &mut Canvas<'_>, area: Rect, number: usize, hidden: usize) {
@@ -247,5 +304,5 @@ fn empty(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
         canvas.repeat(area.x + 26, y, 8, blank, Role::Muted);
         canvas.repeat(area.x + 38, y, 5, blank, Role::Muted);
     }
-    canvas.text(area.x + 3, area.y + 7, area.width, "reading kubeconfigs", Role::Progress);
+    canvas.text(area.x + 3, area.y + 7, area.width, "reading where clusters are", Role::Progress);
 }

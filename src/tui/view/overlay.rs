@@ -5,8 +5,9 @@ use ratatui::layout::{Position, Rect};
 use super::super::help;
 use super::super::menu::Menu;
 use super::super::model::Model;
-use super::super::paint::{Canvas, width};
+use super::super::paint::{Canvas, fit_middle, width};
 use super::super::palette::{Palette, Target};
+use super::super::sheet::Sheet;
 use crate::config::Role;
 
 /// A box in the middle, at most that large, with a line of the screen left on each side if there is room.
@@ -82,17 +83,59 @@ pub(super) fn help(model: &Model, top: usize, canvas: &mut Canvas<'_>, _: Rect) 
 /// Draws a menu.
 pub(super) fn menu(menu: &Menu, canvas: &mut Canvas<'_>, full: Rect) {
     let height = u16::try_from(menu.entries.len()).unwrap_or(u16::MAX).saturating_add(2);
-    let area = popup(full, 72, height);
+    let name_width = menu.name_width();
+    let area = popup(full, 62 + name_width, height);
     canvas.clear(area, Role::Popup);
     let inside = canvas.frame(area, &menu.title, Role::PopupBorder);
     let top = (menu.cursor + 1).saturating_sub(usize::from(inside.height));
     for ((number, (name, detail, _)), y) in
         menu.entries.iter().enumerate().skip(top).zip(inside.y..inside.bottom())
     {
-        canvas.text(inside.x + 1, y, 10, name, Role::Text);
-        canvas.text(inside.x + 12, y, inside.width.saturating_sub(13), detail, Role::Muted);
+        let cut = canvas.glyphs.cut;
+        let room = name_width.min(inside.width / 2);
+        canvas.text(inside.x + 1, y, room, &fit_middle(name, usize::from(room), cut), Role::Text);
+        let x = inside.x + 2 + room;
+        canvas.text(x, y, inside.right().saturating_sub(x + 1), detail, Role::Muted);
         if number == menu.cursor {
             canvas.overlay(Rect { y, height: 1, ..inside }, Role::Cursor);
         }
     }
+}
+
+/// Where a sheet of so many lines stands.
+pub(in super::super) fn sheet_area(full: Rect, lines: usize) -> Rect {
+    popup(full, 104, u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(4).min(32))
+}
+
+/// Draws what one source says.
+pub(super) fn sheet(sheet: &Sheet, canvas: &mut Canvas<'_>, full: Rect) {
+    let area = sheet_area(full, sheet.lines.len());
+    canvas.clear(area, Role::Popup);
+    let inside = canvas.frame(area, &sheet.title, Role::PopupBorder);
+    let rows = Rect { height: inside.height.saturating_sub(2), ..inside };
+    let lines = sheet.lines.iter().enumerate().skip(sheet.scroll.top);
+    for ((number, line), y) in lines.zip(rows.y..rows.bottom()) {
+        let more_width = width(&line.more).min(rows.width / 2);
+        let more_x = rows.right().saturating_sub(more_width + 1);
+        canvas.text(rows.x + 1, y, more_x.saturating_sub(rows.x + 3), &line.text, line.role);
+        let cut = canvas.glyphs.cut;
+        canvas.text(
+            more_x,
+            y,
+            more_width,
+            &fit_middle(&line.more, usize::from(more_width), cut),
+            Role::Muted,
+        );
+        if number == sheet.scroll.cursor {
+            canvas.overlay(Rect { y, height: 1, ..rows }, Role::Cursor);
+        }
+    }
+    let hint = "Enter open the cluster   Esc close";
+    canvas.text(
+        inside.x + 1,
+        inside.bottom().saturating_sub(1),
+        inside.width.saturating_sub(2),
+        hint,
+        Role::HintText,
+    );
 }

@@ -61,7 +61,7 @@ pub(super) fn column_from(canvas: &mut Canvas<'_>, area: Rect, facts: &[Fact], s
 /// Cells for the labels: the longest and a blank, but never more than a third.
 pub(super) fn label_width(facts: &[Fact], room: u16) -> u16 {
     let longest = facts.iter().map(|f| width(f.label)).max().unwrap_or(0);
-    (longest + 1).clamp(11, 16).min(room / 3)
+    (longest + 1).clamp(11, 20).min(room / 3)
 }
 
 /// Facts side by side, as many to a line as fit; what the cluster is begins a line of its own.

@@ -6,14 +6,18 @@ use super::super::areas::{Areas, Tier};
 use super::super::facts::{between, role_of, span};
 use super::super::model::Model;
 use super::super::paint::{Canvas, fit_middle, width};
+use super::super::upgrade;
 use super::super::versions::{Parts, parts};
 use crate::config::Role;
+use crate::fleet::Version;
 use crate::report::{
-    GroupBy, MatrixCell, MatrixRow, MatrixShape, Metric, MinorItem, VersionItem, VersionMatrix,
+    GroupBy, MatrixCell, MatrixRow, MatrixShape, Metric, MinorItem, OutlookItem, VersionItem, VersionMatrix,
 };
 
 /// Cells of a row's name.
 const NAME: u16 = 20;
+/// Columns of the list; the last one takes what is left.
+const COLUMNS: usize = 7;
 /// Cells of a count.
 const CELL: std::ops::RangeInclusive<u16> = 8..=13;
 /// Support that ends within so many days is said to end soon.
@@ -45,7 +49,7 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, areas: &Areas) -> Opt
     let parts = parts(model);
     counts(model, matrix, canvas, &parts);
     list(model, matrix, canvas, &parts, areas.tier);
-    legend(canvas, parts.legend);
+    legend(model, matrix, canvas, parts.legend);
     cursor
 }
 
@@ -87,6 +91,8 @@ fn counts(model: &Model, matrix: &VersionMatrix, canvas: &mut Canvas<'_>, parts:
         GroupBy::Class => "CLASS",
         GroupBy::Region => "REGION",
         GroupBy::Provider => "PROVIDER",
+        GroupBy::Tenant => "TENANT",
+        GroupBy::Owner => "OWNER",
     };
     canvas.text(area.x + 3, area.y, NAME, head, Role::ColumnHead);
     // The rows for all and for ends always stay; of the others, those around the cursor.
@@ -120,9 +126,23 @@ fn by_group(model: &Model, matrix: &VersionMatrix) -> Grid {
     let mut heads: Vec<(String, Role)> =
         matrix.minors.iter().map(|m| (m.minor.clone(), line_role(m))).collect();
     heads.push(("unknown".to_owned(), Role::ColumnHead));
+    let aims = &model.versions.aims;
+    if !aims.is_empty() {
+        heads.extend(["FLOOR", "TARGET"].map(|head| (head.to_owned(), Role::ColumnHead)));
+    }
     let show = |row: &MatrixRow, name: String, name_role: Role| {
-        let mut cells: Vec<_> = row.cells.iter().zip(&matrix.minors).map(|(c, m)| cell(c, m)).collect();
+        let aim = aims.iter().find(|(class, ..)| row.group.as_ref().is_some_and(|g| g.0 == *class));
+        let floor = aim.and_then(|(_, floor, _)| floor.as_deref());
+        let mut cells: Vec<_> =
+            row.cells.iter().zip(&matrix.minors).map(|(c, m)| cell(c, m, floor)).collect();
         cells.push(unknown(row.unknown));
+        if !aims.is_empty() {
+            let target = aim.and_then(|(.., target)| target.as_deref());
+            cells.extend([floor, target].map(|aim| match aim {
+                Some(text) => (text.to_owned(), Role::Text),
+                None => ("-".to_owned(), Role::Muted),
+            }));
+        }
         Shown { name, name_role, cells }
     };
     let mut rows: Vec<Shown> = matrix
@@ -160,7 +180,8 @@ fn by_line(model: &Model, matrix: &VersionMatrix) -> Grid {
         .iter()
         .enumerate()
         .map(|(n, minor)| {
-            let mut cells: Vec<_> = all().filter_map(|row| Some(cell(row.cells.get(n)?, minor))).collect();
+            let mut cells: Vec<_> =
+                all().filter_map(|row| Some(cell(row.cells.get(n)?, minor, None))).collect();
             cells.push((ends_in(minor), line_role(minor)));
             Shown { name: minor.minor.clone(), name_role: line_role(minor), cells }
         })
@@ -170,7 +191,20 @@ fn by_line(model: &Model, matrix: &VersionMatrix) -> Grid {
     (heads, rows, (model.versions.line, model.versions.group))
 }
 
-fn cell(cell: &MatrixCell, minor: &MinorItem) -> (String, Role) {
+/// Whether a release line is older than the oldest that a class allows.
+fn is_below(minor: &MinorItem, floor: Option<&str>) -> bool {
+    let line = |text: &str| {
+        let text = text.trim_start_matches('v');
+        format!("v{text}.0")
+            .parse::<Version>()
+            .or_else(|_| format!("v{text}").parse())
+            .ok()
+            .map(|v: Version| v.line)
+    };
+    floor.and_then(line).zip(line(&minor.minor)).is_some_and(|(floor, minor)| minor < floor)
+}
+
+fn cell(cell: &MatrixCell, minor: &MinorItem, floor: Option<&str>) -> (String, Role) {
     if cell.count == 0 {
         return (".".to_owned(), Role::Muted);
     }
@@ -180,6 +214,9 @@ fn cell(cell: &MatrixCell, minor: &MinorItem) -> (String, Role) {
         Role::ColumnHead => Role::Text,
         role => role,
     };
+    if is_below(minor, floor) {
+        return (format!("{stale}{}{skewed}<", cell.count), Role::Warning);
+    }
     (format!("{stale}{}{skewed}", cell.count), role)
 }
 
@@ -213,29 +250,48 @@ fn list(model: &Model, matrix: &VersionMatrix, canvas: &mut Canvas<'_>, parts: &
     let count = versions.members.len();
     let noun = if count == 1 { "cluster" } else { "clusters" };
     let role = if versions.in_list { Role::BorderFocus } else { Role::Border };
-    canvas.rule(parts.rule, &format!("{group} / {line}: {count} {noun}"), role);
+    let only = if versions.blocked { " that something blocks" } else { "" };
+    canvas.rule(parts.rule, &format!("{group} / {line}: {count} {noun}{only}"), role);
     let area = parts.list;
     if area.height == 0 {
         return;
     }
-    let widths: [u16; 5] = if tier >= Tier::Large { [28, 20, 26, 10, 12] } else { [22, 13, 13, 5, 7] };
-    let heads = ["NAME", "CONTROL PLANE", "KUBELETS", "SKEW", "ENDS"];
-    let mut x = area.x + 3;
-    for (head, width) in heads.iter().zip(widths) {
-        canvas.text(x, area.y, width, head, Role::ColumnHead);
-        x += width + 1;
+    let widths: [u16; COLUMNS] = match tier {
+        Tier::Large | Tier::Huge => [26, 14, 20, 4, 5, 15, 0],
+        Tier::Medium => [20, 10, 0, 4, 0, 15, 0],
+        Tier::Small | Tier::Tiny => [18, 9, 0, 0, 0, 14, 0],
+    };
+    let heads = ["NAME", "PLANE", "KUBELETS", "SKEW", "SEEN", "NEXT STEP", "BLOCKERS"];
+    if versions.members.is_empty() {
+        let text = if versions.blocked { "nothing is known to block any of them" } else { "none" };
+        canvas.text(area.x + 3, area.y, area.width.saturating_sub(3), text, Role::Muted);
+        return;
     }
-    canvas.text(x, area.y, area.right().saturating_sub(x), "SEEN", Role::ColumnHead);
-    let items = versions.members.iter().skip(versions.list.top).filter_map(|i| matrix.items.get(*i));
-    for ((number, item), y) in items.enumerate().zip(area.y + 1..area.bottom()) {
-        line_of(model, item, canvas, Rect { y, height: 1, ..area }, widths);
+    let mut x = area.x + 3;
+    for (number, (head, width)) in heads.iter().zip(widths).enumerate() {
+        let last = number + 1 == COLUMNS;
+        let room = if last { area.right().saturating_sub(x + 1) } else { width };
+        canvas.text(x, area.y, room, head, Role::ColumnHead);
+        x += if room > 0 { room + 1 } else { 0 };
+    }
+    let items = versions.members.iter().zip(&versions.outlooks).skip(versions.list.top);
+    let items = items.filter_map(|(i, outlook)| Some((matrix.items.get(*i)?, outlook.as_ref())));
+    for ((number, (item, outlook)), y) in items.enumerate().zip(area.y + 1..area.bottom()) {
+        line_of(model, item, outlook, canvas, Rect { y, height: 1, ..area }, widths);
         if versions.in_list && versions.list.top + number == versions.list.cursor {
             canvas.overlay(Rect { y, height: 1, ..area }, Role::Cursor);
         }
     }
 }
 
-fn line_of(model: &Model, item: &VersionItem, canvas: &mut Canvas<'_>, area: Rect, widths: [u16; 5]) {
+fn line_of(
+    model: &Model,
+    item: &VersionItem,
+    outlook: Option<&OutlookItem>,
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    widths: [u16; COLUMNS],
+) {
     let glyphs = canvas.glyphs;
     if model.marks.contains(&crate::fleet::ClusterKey::new(&item.name.0)) {
         canvas.text(area.x, area.y, 1, glyphs.mark, Role::Mark);
@@ -258,34 +314,43 @@ fn line_of(model: &Model, item: &VersionItem, canvas: &mut Canvas<'_>, area: Rec
         (Some(n), _) => (n.to_string(), role),
         (None, _) => ("-".to_owned(), Role::Muted),
     };
-    let (ends, ends_role) = match item.end_of_life_in_days {
-        Some(days) if days < 0 => ("ended".to_owned(), Role::EolEnded),
-        Some(days) => (format!("in {}", span(days * 86_400)), if days < SOON { Role::EolSoon } else { role }),
-        None => ("-".to_owned(), Role::Muted),
-    };
+    let seen = item.observed_at.map_or_else(|| "-".to_owned(), |at| between(at.0, model.now));
     let cells = [
         (item.name.to_string(), Role::Text),
         (control_plane, role),
         (kubelets, role),
         (skew, skew_role),
-        (ends, ends_role),
+        (seen, role),
+        upgrade::step(outlook),
+        upgrade::in_the_way(outlook),
     ];
     let mut x = area.x + 3;
     for (number, ((text, role), width)) in cells.iter().zip(widths).enumerate() {
+        let last = number + 1 == COLUMNS;
+        let room = if last { area.right().saturating_sub(x + 1) } else { width };
         let cut = canvas.glyphs.cut;
-        let text = if number == 0 { fit_middle(text, usize::from(width), cut) } else { text.into() };
-        canvas.text(x, area.y, width, &text, *role);
-        x += width + 1;
+        let text = if number == 0 { fit_middle(text, usize::from(room), cut) } else { text.into() };
+        canvas.text(x, area.y, room, &text, *role);
+        x += if room > 0 { room + 1 } else { 0 };
     }
-    let seen = item.observed_at.map_or_else(|| "-".to_owned(), |at| between(at.0, model.now));
-    canvas.text(x, area.y, area.right().saturating_sub(x), &seen, role);
 }
 
-fn legend(canvas: &mut Canvas<'_>, area: Rect) {
+/// What the signs mean; of the cluster under the cursor, everything that is in its way.
+fn legend(model: &Model, matrix: &VersionMatrix, canvas: &mut Canvas<'_>, area: Rect) {
     if area.height < 2 {
         return;
     }
-    let line = "~ some of them not confirmed just now   ! kubelets outside the skew policy   . none";
+    let versions = &model.versions;
+    let at = versions.list.cursor;
+    let item = versions.members.get(at).and_then(|i| matrix.items.get(*i)).filter(|_| versions.in_list);
+    let outlook = versions.outlooks.get(at).and_then(Option::as_ref);
+    if let (Some(item), Some(outlook)) = (item, outlook.filter(|o| !o.blockers.is_empty())) {
+        let all: Vec<&str> = outlook.blockers.iter().map(|b| b.message.as_str()).collect();
+        canvas.rule(Rect { height: 1, ..area }, &format!("in the way of {}", item.name), Role::Border);
+        canvas.text(area.x + 3, area.y + 1, area.width.saturating_sub(4), &all.join("; "), Role::Text);
+        return;
+    }
+    let line = "~ not confirmed   ! kubelets outside the skew policy   < below the floor   . none";
     canvas.rule(Rect { height: 1, ..area }, "signs", Role::Border);
     canvas.text(area.x + 3, area.y + 1, area.width.saturating_sub(3), line, Role::Muted);
 }
