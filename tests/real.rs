@@ -18,6 +18,12 @@ mod console;
 #[path = "support/contract.rs"]
 mod contract;
 #[cfg(test)]
+#[path = "real/hub.rs"]
+mod hub;
+#[cfg(test)]
+#[path = "real/inspect.rs"]
+mod inspect;
+#[cfg(test)]
 #[expect(
     clippy::allow_attributes,
     reason = "each test binary that includes this module uses another part of it"
@@ -25,6 +31,9 @@ mod contract;
 #[allow(dead_code, reason = "see above")]
 #[path = "support/pane.rs"]
 mod pane;
+#[cfg(test)]
+#[path = "real/registry.rs"]
+mod registry;
 #[cfg(test)]
 #[expect(
     clippy::allow_attributes,

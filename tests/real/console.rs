@@ -111,26 +111,85 @@ fn real_servers_are_on_the_screen_and_open_with_their_nodes_and_events() {
     pane.ended(patience(2.0));
 }
 
+/// A kubeconfig of the first server with these contexts of it, in that order.
+fn contexts(plane: &ControlPlane, names: &[&str]) -> tempfile::NamedTempFile {
+    let all = plane.kubectl("real-1", &["config", "view", "--raw", "-o", "json"]).unwrap();
+    let mut all: Value = serde_json::from_str(&all).unwrap();
+    let known = all["contexts"].as_array().unwrap().clone();
+    let picked = names.iter().map(|name| known.iter().find(|c| c["name"] == *name).unwrap().clone());
+    all["contexts"] = picked.collect();
+    all["current-context"] = names[0].into();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), all.to_string()).unwrap();
+    file
+}
+
+/// How many requests of ours the administrator's certificate was used for.
+fn by_admin(plane: &ControlPlane) -> usize {
+    let lines = plane.audit_lines(0).unwrap();
+    let ours = |l: &&Value| l["userAgent"].as_str().is_some_and(|agent| agent.starts_with("fleetglass/"));
+    lines.iter().filter(ours).filter(|l| l["user"]["username"] == "admin").count()
+}
+
+/// The only row, the path in use, and all paths in their order.
+fn only(document: &Value) -> (&Value, Vec<&str>, Vec<&str>) {
+    let items = document["items"].as_array().unwrap();
+    assert_eq!(items.len(), 1, "{document:#}");
+    let (mut used, mut all) = (Vec::new(), Vec::new());
+    for path in items[0]["identity"]["paths"].as_array().unwrap() {
+        let name = path["sighting"].as_str().unwrap().rsplit(':').next().unwrap();
+        all.push(name);
+        used.extend((path["used"] == true).then_some(name));
+    }
+    (&items[0], used, all)
+}
+
 #[test]
 #[ignore = "needs real control plane"]
-fn a_viewer_a_stranger_and_a_stopped_server_are_rows_with_a_reason() {
+fn contexts_of_one_server_are_paths_of_one_row_and_each_shows_what_it_may_see() {
     let Some(mut plane) = ControlPlane::start_or_skip(1) else { return };
     let home = tempfile::tempdir().unwrap();
     let file = plane.kubeconfig().to_owned();
-    let document = status(home.path(), &[&file], &[]);
-    let item = |document: &Value, name: &str| {
-        document["items"].as_array().unwrap().iter().find(|i| i["name"] == name).unwrap().clone()
-    };
-    let viewer = item(&document, "real-1-viewer");
+    let all = ["real-1", "real-1-token", "real-1-viewer", "real-1-stranger"];
+    let document = status(home.path(), &[&file], &["--no-memory"]);
+    let (row, used, paths) = only(&document);
+    assert_eq!(
+        (&row["live"], &row["id"]),
+        (&true.into(), &plane.servers()[0].kube_system_uid.as_str().into())
+    );
+    assert_eq!((used, paths), (vec!["real-1"], all.to_vec()), "{row:#}");
+
+    // One of them alone.
+    let document = status(home.path(), &[&file], &["--context", "real-1-viewer", "--no-memory"]);
+    let (viewer, used, _) = only(&document);
     assert_eq!(viewer["nodes"]["error"]["code"], "HTTP403", "{viewer}");
     assert_eq!(viewer["version"]["controlPlane"], plane.servers()[0].version.as_str());
-    let stranger = item(&document, "real-1-stranger");
+    assert_eq!(used, ["real-1-viewer"]);
+    let document = status(home.path(), &[&file], &["--context", "real-1-stranger", "--no-memory"]);
+    let (stranger, ..) = only(&document);
     assert_eq!((&stranger["state"], &stranger["error"]["code"]), (&"AUTH".into(), &"HTTP401".into()));
-    assert_eq!(item(&document, "real-1")["live"], true);
+
+    // Refused on the first path, it is contacted over the next; that for emergencies is nobody's choice but a person's.
+    let before = by_admin(&plane);
+    let paths = contexts(&plane, &["real-1-stranger", "real-1", "real-1-viewer"]);
+    let fleet = home.path().join("fleet.yaml");
+    let glass = "apiVersion: fleetglass.dev/v1alpha1\nkind: Fleet\nmetadata: {name: real}\nspec: {breakGlass: [real-1]}\n";
+    std::fs::write(&fleet, glass).unwrap();
+    let rules = ["--fleet", fleet.to_str().unwrap(), "--no-memory"];
+    let document = status(home.path(), &[paths.path()], &rules);
+    let (row, used, order) = only(&document);
+    assert_eq!((&row["live"], used), (&true.into(), vec!["real-1-viewer"]), "{row:#}");
+    assert_eq!(order, ["real-1-stranger", "real-1-viewer", "real-1"], "the one for emergencies comes last");
+    assert_eq!(row["nodes"]["error"]["code"], "HTTP403", "{row:#}");
+    let refused = contexts(&plane, &["real-1-stranger", "real-1"]);
+    let document = status(home.path(), &[refused.path()], &rules);
+    let (row, used, _) = only(&document);
+    assert_eq!((&row["state"], used), (&"AUTH".into(), vec!["real-1-stranger"]), "{row:#}");
+    assert_eq!(by_admin(&plane), before, "no request was made with what is for emergencies");
 
     plane.stop(0);
-    let document = status(home.path(), &[&file], &["-c", "real-1"]);
-    let stopped = item(&document, "real-1");
+    let document = status(home.path(), &[&file], &["--context", "real-1", "--no-memory"]);
+    let (stopped, ..) = only(&document);
     assert_eq!((&stopped["state"], &stopped["error"]["code"]), (&"DOWN".into(), &"TCP".into()), "{stopped}");
     assert_eq!(document["partial"], true);
 }

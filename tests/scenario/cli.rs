@@ -79,7 +79,8 @@ impl Served {
         let (stop, stopped) = watch::channel(None);
         let (mut lines, told) = Lines::new();
         let home = dir.path().to_path_buf();
-        let args = ["fleetglass", "demo", "--serve", "fleet", "--clusters", clusters, "--seed", seed];
+        let args =
+            ["fleetglass", "demo", "--serve", "fleet", "--no-hubs", "--clusters", clusters, "--seed", seed];
         let args: Vec<OsString> = args.into_iter().map(OsString::from).collect();
         let thread = std::thread::spawn(move || {
             let io = Io {
@@ -216,7 +217,7 @@ fn mistakes_on_the_command_line_are_told_and_exit_with_2() {
     for (args, told) in [
         (&["bogus"][..], "unrecognized subcommand"),
         (&["status", "--nope"], "unexpected argument '--nope'"),
-        (&["status", "-o", "xml"], "possible values: table, wide, json, yaml, name, csv, ndjson"),
+        (&["status", "-o", "xml"], "possible values: table, wide, json, yaml, name, csv, ndjson, sarif"),
         (&["status", "--json=name,stat"], "Did you mean `state`? One of: id, name, class"),
         (&["status", "--jq", ".items["], "where: --jq, column"),
         (&["status", "--jq", ".", "-o", "yaml"], "--jq works on JSON only"),
@@ -236,6 +237,16 @@ fn mistakes_on_the_command_line_are_told_and_exit_with_2() {
         (&["schema", "FleetStats"], "Did you mean `FleetStatus`?"),
         (&["tui"], "the console needs a terminal"),
         (&["demo", "--clusters", "0"], "0 is not in 1..=2000"),
+        (&["status", "-o", "sarif"], "fleetglass check -o sarif"),
+        (&["check", "--fleet", "none.yaml"], "none.yaml"),
+        (&["classes", "show", "prdo", "--no-contact"], "Did you mean `prod`?"),
+        (&["sources", "show", "~/.kube/confg"], "Did you mean `~/.kube/config`?"),
+        (&["clusters", "class", "prod-good", "prd"], "Did you mean `prod`?"),
+        (&["clusters", "label", "prod-good", "team"], "KEY=VALUE"),
+        (&["clusters", "forget", "prod-good"], "is still there"),
+        (&["clusters", "split", "~/.kube/config:prod-goo"], "Did you mean `~/.kube/config:prod-good`?"),
+        (&["clusters", "export", "--format", "ansible", "--with-credentials"], "only a kubeconfig"),
+        (&["decisions", "list", "-o", "name"], "are not clusters"),
     ] {
         let ran = run(home.path(), args);
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}: {ran:?}");
@@ -275,7 +286,124 @@ fn sources_are_listed_in_every_shape() {
     assert!(run(home.path(), &["sources", "list", "-o", "csv"]).out.starts_with("source,kind,clusters"));
     assert_eq!(run(home.path(), &["sources", "list", "--exit-code"]).code, 1);
     assert_eq!(run(home.path(), &["sources", "list", "-o", "name"]).code, 2);
-    assert!(run(home.path(), &["help", "sources", "list"]).out.contains("Contacts no cluster"));
+    assert!(run(home.path(), &["help", "sources", "list"]).out.contains("contacts no cluster"));
+}
+
+#[test]
+fn clusters_are_exported_and_never_overwrite_anything() {
+    let home = home_with(HALF_BAD);
+    let run = |args: &[&str]| run(home.path(), args);
+    let kubeconfig = ["clusters", "export", "--format", "kubeconfig", "--no-contact"];
+    let plain = run(&kubeconfig);
+    assert_eq!(plain.code, 0, "{plain:?}");
+    assert!(!format!("{plain:?}").contains("s3cr3t"), "{plain:?}");
+    assert!(plain.err.contains("--with-credentials includes them"), "{plain:?}");
+    let full = run(&[&kubeconfig[..], &["--with-credentials", "--to", "out.yaml"]].concat());
+    assert_eq!((full.code, full.out.as_str()), (0, ""), "{full:?}");
+    let again = run(&["status", "--no-contact", "--kubeconfig", "out.yaml", "--json=name"]);
+    assert_eq!(again.json().as_array().unwrap().len(), 2, "{again:?}");
+    let twice = run(&[&kubeconfig[..], &["--to", "out.yaml"]].concat());
+    assert_eq!(twice.code, 2, "{twice:?}");
+    assert!(std::fs::read_to_string(home.path().join("out.yaml")).unwrap().contains("s3cr3t"));
+    for format in ["ansible", "file-sd", "clusterprofile"] {
+        let ran = run(&["clusters", "export", "--format", format, "--no-contact", "-c", "prod-good"]);
+        assert!(ran.code == 0 && ran.out.contains("prod-good"), "{ran:?}");
+    }
+}
+
+/// Names, servers and labels of all clusters.
+fn told(ran: &Ran) -> Vec<(String, Value, Value)> {
+    let items = ran.json();
+    let item = |i: &Value| (i["name"].as_str().unwrap().to_owned(), i["server"].clone(), i["labels"].clone());
+    items["items"].as_array().unwrap().iter().map(item).collect()
+}
+
+#[test]
+fn what_was_exported_is_read_back_as_the_same_clusters() {
+    let home = home_with(HALF_BAD);
+    // Labels that a person sets are kept.
+    let run = |args: &[&str]| {
+        let state_dir = Some(home.path().join("state"));
+        run_with(Surroundings { state_dir, ..around(home.path()) }, args, "")
+    };
+    let list =
+        |more: &[&str]| told(&run(&[&["clusters", "list", "-o", "json", "--no-contact"], more].concat()));
+    assert_eq!(run(&["clusters", "label", "prod-good", "team=pay", "tier=1.30", "--no-contact"]).code, 0);
+    let before = list(&[]);
+    assert_eq!(before[0].2, serde_json::json!({"team": "pay", "tier": "1.30"}), "{before:?}");
+    let export = |format: &str, to: &str| {
+        let ran = run(&["clusters", "export", "--no-contact", "--format", format, "--to", to]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        std::fs::read_to_string(home.path().join(to)).unwrap()
+    };
+
+    export("ansible", "inventory.yaml");
+    std::fs::write(home.path().join("none"), "{apiVersion: v1, kind: Config}").unwrap();
+    let fleet = "apiVersion: fleetglass.dev/v1alpha1\nkind: Fleet\nmetadata: {name: x}\n\
+                 spec: {sources: [{name: inv, kind: ansible, path: inventory.yaml}]}\n";
+    std::fs::write(home.path().join("fleet.yaml"), fleet).unwrap();
+    let read = list(&["--fleet", "fleet.yaml", "--kubeconfig", "none", "--no-memory"]);
+    assert_eq!(read.len(), before.len(), "{read:?}");
+    for (name, server, labels) in &before {
+        let (_, other_server, other_labels) = read.iter().find(|(n, ..)| n == name).unwrap();
+        assert_eq!(other_server, server, "{name}");
+        // The group and the class of the host are labels besides.
+        for (key, value) in labels.as_object().unwrap() {
+            assert_eq!(&other_labels[key], value, "{name}");
+        }
+    }
+
+    export("kubeconfig", "exported");
+    let read = list(&["--kubeconfig", "exported"]);
+    let same = |rows: &[(String, Value, Value)]| -> Vec<_> {
+        rows.iter().map(|(name, server, _)| (name.clone(), server.clone())).collect()
+    };
+    assert_eq!(same(&read), same(&before));
+
+    let groups: Value = serde_json::from_str(&export("file-sd", "targets.json")).unwrap();
+    let good = groups.as_array().unwrap().iter().find(|g| g["labels"]["cluster"] == "prod-good").unwrap();
+    assert_eq!(good["targets"], serde_json::json!(["10.255.255.1:6443"]), "{groups}");
+}
+
+#[test]
+fn a_row_is_found_by_what_its_sources_call_it() {
+    let home = home_with(HALF_BAD);
+    let run = |args: &[&str]| run(home.path(), args);
+    let copy = "{apiVersion: v1, kind: Config, clusters: [{name: c, cluster: {server: 'https://10.255.255.1:6443'}}],\
+                users: [], contexts: [{name: admin, context: {cluster: c}}, {name: dev-bad, context: {cluster: c}}]}";
+    std::fs::write(home.path().join("copy"), copy).unwrap();
+    let both = ["--kubeconfig", ".kube/config", "--kubeconfig", "copy", "--no-contact", "--json=name"];
+    let find = |name: &str| run(&[&["clusters", "list", "-c", name], &both[..]].concat());
+    let path = home.path().join("copy");
+    for name in ["prod-good", "admin", "~/copy:admin", &format!("{}:admin", path.display())] {
+        let ran = find(name);
+        if ran.code == 0 {
+            assert_eq!(ran.json(), serde_json::json!([{"name": "prod-good"}]), "{name}");
+        } else {
+            assert!(name.ends_with("copy:admin"), "{name}: {ran:?}");
+        }
+    }
+    // A row's own name goes before what others are called in files.
+    assert_eq!(find("dev-bad").json(), serde_json::json!([{"name": "dev-bad"}]));
+    let none = find("~/copy:nobody");
+    assert!(none.code == 2 && none.err.contains("there is no cluster"), "{none:?}");
+}
+
+#[test]
+fn a_fleet_file_is_drafted_once_and_checked() {
+    let home = home_with(HALF_BAD);
+    let run = |args: &[&str]| run(home.path(), args);
+    let draft = run(&["init", "--no-contact"]);
+    assert!(draft.code == 0 && draft.out.contains("kind: Fleet"), "{draft:?}");
+    assert_eq!(run(&["init", "--no-contact", "--write", "fleet.yaml"]).code, 0);
+    assert_eq!(run(&["init", "--no-contact", "--write", "fleet.yaml"]).code, 2, "never overwritten");
+    let valid = run(&["config", "validate", "fleet.yaml"]);
+    assert_eq!((valid.code, valid.err.as_str()), (0, ""), "{valid:?}");
+    std::fs::write(home.path().join("broken.yaml"), "kind: [").unwrap();
+    let broken = run(&["config", "validate", "broken.yaml"]);
+    assert!(broken.code == 2 && broken.err.contains("broken.yaml:1"), "{broken:?}");
+    let explained = run(&["classes", "explain", "prod-good", "--no-contact", "--fleet", "fleet.yaml"]);
+    assert!(explained.out.starts_with("prod-good is prod ("), "{explained:?}");
 }
 
 #[test]
@@ -393,7 +521,14 @@ fn what_the_program_knows_of_itself_is_printed() {
     let home = tempfile::tempdir().unwrap();
     let run = |args: &[&str]| run(home.path(), args);
     assert_eq!(run(&["version"]).out, format!("fleetglass {}\n", env!("CARGO_PKG_VERSION")));
-    assert_eq!(run(&["schema"]).out.lines().collect::<Vec<_>>(), report::KINDS);
+    let kinds = run(&["schema"]).out;
+    let kinds: Vec<&str> = kinds.lines().collect();
+    assert_eq!(kinds[..report::KINDS.len()], report::KINDS);
+    for kind in ["Fleet", "Class", "Cluster", "WaveStrategy", "Bundle"] {
+        assert!(kinds.contains(&kind), "{kind}");
+        let schema = run(&["schema", kind]).json();
+        assert!(jsonschema::validator_for(&schema).is_ok(), "{kind}");
+    }
     assert_eq!(run(&["schema", "eventlist"]).json()["properties"]["kind"]["const"], "EventList");
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(run(&["completions", shell]).out.contains("fleetglass"), "{shell}");
@@ -417,6 +552,13 @@ fn every_document_of_a_live_fleet_is_valid_by_its_schema() {
         (&["versions", "--by", "region", "-o", "json"], "VersionMatrix"),
         (&["events", "--type", "all", "-o", "json"], "EventList"),
         (&["doctor", "-o", "json"], "DoctorReport"),
+        (&["check", "-o", "json"], "CheckReport"),
+        (&["classes", "list", "-o", "json"], "ClassList"),
+        (&["classes", "explain", &name, "-o", "json"], "ClassExplain"),
+        (&["clusters", "merges", "-o", "json"], "MergeReview"),
+        (&["versions", "--blocked", "--timeout", "3s", "-o", "json"], "OutlookList"),
+        (&["sources", "scan", "-o", "json"], "SourceScan"),
+        (&["decisions", "list", "-o", "json"], "DecisionList"),
     ] {
         let ran = fleet.run(args);
         let document = ran.json();
@@ -574,7 +716,7 @@ fn a_watch_begins_with_a_snapshot_and_ends_when_told() {
 #[test]
 fn the_demo_without_a_terminal_is_the_status_of_its_fleet() {
     let home = tempfile::tempdir().unwrap();
-    let ran = run(home.path(), &["demo", "--clusters", "6", "--json"]);
+    let ran = run(home.path(), &["demo", "--clusters", "6", "--no-hubs", "--json"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     let document = ran.json();
     assert_eq!(document["query"]["total"], 6);
@@ -613,7 +755,7 @@ fn end(child: &mut Child, signal: Signal) -> Option<i32> {
 fn signals_end_commands_with_their_code() {
     let home = tempfile::tempdir().unwrap();
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let mut served = spawn(home.path(), &["demo", "--serve", "fleet", "--clusters", "4"]);
+        let mut served = spawn(home.path(), &["demo", "--serve", "fleet", "--clusters", "4", "--no-hubs"]);
         let mut out = BufReader::new(served.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
@@ -639,7 +781,7 @@ fn the_demo_in_a_terminal_is_the_console_and_leaves_nothing_behind() {
     let (mut terminal, pts) = pty_process::blocking::open().unwrap();
     terminal.resize(pty_process::Size::new(36, 120)).unwrap();
     let mut console = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_fleetglass"))
-        .args(["demo", "--clusters", "4"])
+        .args(["demo", "--clusters", "4", "--no-hubs"])
         .env_clear()
         .envs([("TERM", "xterm-256color"), ("LANG", "C.UTF-8")])
         .envs([("HOME", home.path()), ("TMPDIR", home.path())])

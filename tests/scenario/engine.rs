@@ -5,42 +5,41 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fleetglass::access::{self, kubeconfig::Search};
+use fleetglass::access::kubeconfig::Search;
 use fleetglass::clock::Clock;
 use fleetglass::engine::{self, Running, Settings, api::Command};
-use fleetglass::fleet::{Cluster, ClusterKey, ErrorCode, Fleet, Loadable, Phase, State};
+use fleetglass::fleet::{
+    CleanText, Cluster, ClusterKey, Decision, ErrorCode, Fleet, Loadable, Phase, Recorded, SightingId, State,
+};
 use fleetglass::observe::Pace;
+use fleetglass::registry::Plan;
 use fleetglass::sim::{self, Blueprint, ClusterTruth, Fault, Hostile, Refusal, Route, Sim, Stage, Trouble};
+use fleetglass::store::Store;
 
 /// How long anything may take here: many times what it takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(100);
 
-struct Stand {
-    sim: Sim,
-    dir: tempfile::TempDir,
-    kubeconfig: PathBuf,
+pub(crate) struct Stand {
+    pub(crate) sim: Sim,
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) kubeconfig: PathBuf,
 }
 
-async fn stand(clusters: usize, troubled: bool) -> Stand {
-    let blueprint = Blueprint { clusters, seed: 11, troubled, live: false };
+pub(crate) async fn stand(clusters: usize, troubled: bool) -> Stand {
+    let blueprint = Blueprint { clusters, seed: 11, troubled, live: false, hubs: false };
     let sim = sim::start(blueprint, Clock::system()).await.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let kubeconfig = sim.write(dir.path()).unwrap();
     Stand { sim, dir, kubeconfig }
 }
 
-fn settings(kubeconfig: PathBuf) -> Settings {
-    Settings {
-        search: Search { explicit: vec![kubeconfig], env: None, home: None },
-        access: access::Settings::default(),
-        pace: Pace::default(),
-        contexts: Vec::new(),
-        contact: true,
-    }
+pub(crate) fn settings(kubeconfig: PathBuf) -> Settings {
+    let search = Search { explicit: vec![kubeconfig], env: None, home: None };
+    Settings { plan: Plan { search, contact: true, ..Plan::default() }, ..Settings::default() }
 }
 
 impl Stand {
-    fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         settings(self.kubeconfig.clone())
     }
 
@@ -48,7 +47,7 @@ impl Stand {
         engine::start(self.settings(), Clock::system()).unwrap()
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         self.sim.clusters().iter().map(|c| c.name.clone()).collect()
     }
 
@@ -58,7 +57,11 @@ impl Stand {
 }
 
 /// The first fleet of which `is` is true.
-async fn fleet_where(running: &Running, what: &str, mut is: impl FnMut(&Fleet) -> bool) -> Arc<Fleet> {
+pub(crate) async fn fleet_where(
+    running: &Running,
+    what: &str,
+    mut is: impl FnMut(&Fleet) -> bool,
+) -> Arc<Fleet> {
     let mut fleet = running.handle.fleet.clone();
     let found =
         tokio::time::timeout(PATIENCE, fleet.wait_for(|fleet| is(fleet))).await.map(|f| f.unwrap().clone());
@@ -73,7 +76,7 @@ fn shown(fleet: &Fleet) -> String {
     rows.collect::<Vec<_>>().join("\n")
 }
 
-async fn decided(running: &Running) -> Arc<Fleet> {
+pub(crate) async fn decided(running: &Running) -> Arc<Fleet> {
     fleet_where(running, "all decided", |f| {
         f.loaded && f.clusters.iter().all(|c| c.verdict.state != State::New)
     })
@@ -84,7 +87,7 @@ fn row<'a>(fleet: &'a Fleet, name: &str) -> &'a Cluster {
     fleet.get(&key(name)).unwrap_or_else(|| panic!("no row {name}"))
 }
 
-fn key(name: &str) -> ClusterKey {
+pub(crate) fn key(name: &str) -> ClusterKey {
     ClusterKey::new(&name.into())
 }
 
@@ -336,7 +339,22 @@ async fn clusters_behind_one_front_share_its_request_budget() {
     let kubeconfig = stand.dir.path().join("many");
     std::fs::write(&kubeconfig, text.replace("contexts:\n", &format!("contexts:\n{rows}"))).unwrap();
     let pace = Pace { front_rate: 40, front_burst: 20, in_flight: 4, ..Pace::default() };
-    let settings = Settings { pace, contexts: vec!["row-*".to_owned()], ..settings(kubeconfig) };
+    // They are one cluster, and would be one row if nobody had said otherwise.
+    let memory = stand.dir.path().join("state/fleet.db");
+    let source = CleanText::new(&kubeconfig.to_string_lossy());
+    let split = |n: usize| Recorded {
+        decision: Decision::Split {
+            sighting: SightingId { source: source.clone(), reference: CleanText::new(&format!("row-{n}")) },
+        },
+        at: Clock::system().now(),
+        who: "ana".into(),
+        reason: None,
+    };
+    let store = Store::open(fleetglass::store::Settings::at(Some(memory.clone())), Clock::system());
+    store.record((0..40).map(split).collect()).await.unwrap();
+    let settings = settings(kubeconfig);
+    let plan = Plan { contexts: vec!["row-*".to_owned()], ..settings.plan };
+    let settings = Settings { pace, plan, memory: Some(memory), ..settings };
     let running = engine::start(settings, Clock::system()).unwrap();
     fleet_where(&running, "all rows seen", |fleet| {
         fleet.clusters.len() == 40 && fleet.clusters.iter().all(|c| c.seen_at().is_some())
@@ -412,7 +430,11 @@ async fn an_opened_cluster_shows_its_detail_until_it_is_closed() {
 #[tokio::test]
 async fn without_contact_rows_are_listed_and_nobody_is_dialled() {
     let stand = stand(5, false).await;
-    let running = engine::start(Settings { contact: false, ..stand.settings() }, Clock::system()).unwrap();
+    let running = engine::start(
+        Settings { plan: Plan { contact: false, ..stand.settings().plan }, ..stand.settings() },
+        Clock::system(),
+    )
+    .unwrap();
     let fleet = running.wait_decided(PATIENCE);
     assert!(fleet.loaded);
     assert_eq!(fleet.totals().states.get(State::New), 5);

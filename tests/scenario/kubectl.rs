@@ -32,7 +32,7 @@ fn program() -> std::ffi::OsString {
 impl Stage {
     /// A calm fleet, seen through the context of a production cluster, whose people may do everything.
     async fn new() -> Self {
-        let blueprint = Blueprint { clusters: 12, seed: 7, troubled: false, live: false };
+        let blueprint = Blueprint { clusters: 12, seed: 7, troubled: false, live: false, hubs: false };
         let sim = sim::start(blueprint, Clock::system()).await.expect("a fleet");
         let home = tempfile::tempdir().expect("a folder");
         sim.write(home.path()).expect("a kubeconfig");

@@ -31,9 +31,15 @@ mod support;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod engine;
 #[cfg(test)]
+mod inspect;
+#[cfg(test)]
 mod kubectl;
+#[cfg(test)]
+mod memory;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]

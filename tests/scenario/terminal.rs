@@ -269,7 +269,7 @@ fn a_plugin_cannot_reach_the_terminal_of_the_console() {
     let context = format!("contexts:\n- name: intruded\n  context: {{cluster: {cluster}, user: asks}}\n");
     let text = text.replacen("users:\n", &user, 1).replacen("contexts:\n", &context, 1);
     std::fs::write(dir.join("asking"), text).unwrap();
-    let mut pane = Pane::start(console(&dir.join("asking"), dir, &[]), 24, 80);
+    let mut pane = Pane::start(console(&dir.join("asking"), dir, &["--context", "intruded"]), 24, 80);
     pane.wait("the failure of the plugin on its row", patience(60.0), |t| count(t, "AUTH") == 1);
     assert_eq!(std::fs::read_to_string(&told).unwrap(), "none\n", "there was a terminal to write to");
     pane.press("qq");

@@ -268,7 +268,7 @@ fn a_thousand_contexts_with_one_slow_plugin_run_it_once_and_say_that_they_wait()
         r#"echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"not-known"}}'"#,
     );
     let text = std::fs::read_to_string(&fleet.kubeconfig).unwrap();
-    let cluster = fleet.sim(|sim| sim.clusters()[0].name.clone());
+    let (cluster, url) = fleet.sim(|sim| (sim.clusters()[0].name.clone(), sim.clusters()[0].url.clone()));
     let user = |name: &str, command: &Path| {
         format!(
             "- name: {name}\n  user:\n    exec:\n      apiVersion: client.authentication.k8s.io/v1\n      interactiveMode: Never\n      command: {}\n",
@@ -276,12 +276,20 @@ fn a_thousand_contexts_with_one_slow_plugin_run_it_once_and_say_that_they_wait()
         )
     };
     let users = format!("users:\n{}{}", user("slow", &slow), user("quick", &quick));
-    let context =
-        |name: &str, user: &str| format!("- name: {name}\n  context: {{cluster: {cluster}, user: {user}}}\n");
-    let many: String = (0..1_000).map(|n| context(&format!("slow-{n}"), "slow")).collect();
+    let context = |name: &str, cluster: &str, user: &str| {
+        format!("- name: {name}\n  context: {{cluster: {cluster}, user: {user}}}\n")
+    };
+    // One address would be one cluster; behind a front each has a path of its own.
+    let fronts = (0..1_000).fold(String::new(), |text, n| {
+        let server = format!("{{server: '{url}/{n}', insecure-skip-tls-verify: true}}");
+        text + "- name: front-" + &n.to_string() + "\n  cluster: " + &server + "\n"
+    });
+    let many: String =
+        (0..1_000).map(|n| context(&format!("slow-{n}"), &format!("front-{n}"), "slow")).collect();
     // The last of all, so that it stands behind those that wait.
-    let contexts = format!("contexts:\n{many}{}", context("quick", "quick"));
+    let contexts = format!("contexts:\n{many}{}", context("quick", &cluster, "quick"));
     let text = text.replacen("users:\n", &users, 1).replacen("contexts:\n", &contexts, 1);
+    let text = text.replacen("clusters:\n", &format!("clusters:\n{fronts}"), 1);
     std::fs::write(dir.join("many"), text).unwrap();
     let began = Clock::system().tick();
     let output = loop {

@@ -51,6 +51,9 @@ const CASES: &[Case] = &[
     ("who am I", self_subject_review),
     ("what may I do", self_subject_access_review),
     ("discovery, plain and aggregated", discovery),
+    ("the groups of discovery have versions", group_versions),
+    ("metrics are text and their gauge is one", metrics),
+    ("what an inspection lists has its fields", inspected),
     ("an object's life", life),
     ("dry run stores nothing", dry_run),
     ("patches", patches),
@@ -297,6 +300,99 @@ fn fresh(s: &Subject, name: &str) -> String {
     let path = format!("{MAPS}/{name}");
     send(s, "DELETE", &path, None);
     path
+}
+
+fn group_versions(s: &Subject) {
+    let plain = admin_json(s, "/apis");
+    assert_eq!(plain["kind"], "APIGroupList");
+    let mut listed = Vec::new();
+    for group in plain["groups"].as_array().unwrap() {
+        let name = group["name"].as_str().unwrap();
+        assert_eq!(group["preferredVersion"], group["versions"][0], "{group}");
+        for version in group["versions"].as_array().unwrap() {
+            let version = (name.to_owned(), version["version"].as_str().unwrap().to_owned());
+            assert_eq!(group["name"], name);
+            listed.push(version);
+        }
+    }
+    let accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+    let aggregated = get(&s.admin, "/apis", accept).ok().unwrap().json().unwrap();
+    assert_eq!(aggregated["kind"], "APIGroupDiscoveryList");
+    let mut discovered = Vec::new();
+    for item in aggregated["items"].as_array().unwrap() {
+        for version in item["versions"].as_array().unwrap() {
+            let name = item["metadata"]["name"].as_str().unwrap().to_owned();
+            discovered.push((name, version["version"].as_str().unwrap().to_owned()));
+        }
+    }
+    listed.sort();
+    discovered.sort();
+    assert_eq!(listed, discovered);
+    for wanted in [
+        "apps/v1",
+        "policy/v1",
+        "networking.k8s.io/v1",
+        "apiextensions.k8s.io/v1",
+        "autoscaling/v2",
+        "batch/v1",
+    ] {
+        assert!(listed.iter().any(|(group, version)| format!("{group}/{version}") == wanted), "{wanted}");
+        let resources = admin_json(s, &format!("/apis/{wanted}"));
+        assert_eq!(
+            (&resources["kind"], &resources["groupVersion"]),
+            (&json!("APIResourceList"), &json!(wanted))
+        );
+    }
+}
+
+fn metrics(s: &Subject) {
+    let answer = get(&s.admin, "/metrics", "*/*").ok().unwrap();
+    assert!(
+        answer.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"),
+        "{:?}",
+        answer.headers
+    );
+    let text = answer.text();
+    assert!(text.starts_with("# HELP "), "{}", text.lines().next().unwrap_or_default());
+    assert!(text.ends_with('\n'));
+    assert!(text.contains("# TYPE apiserver_request_duration_seconds histogram\n"));
+    for line in text.lines().filter(|line| line.starts_with("apiserver_requested_deprecated_apis{")) {
+        for label in ["group=\"", "removed_release=\"", "resource=\"", "subresource=\"", "version=\""] {
+            assert!(line.contains(label), "{line}");
+        }
+        assert!(line.ends_with("} 1"), "{line}");
+    }
+    refused(&get(&s.viewer, "/metrics", "*/*"), 403, "Forbidden");
+}
+
+fn inspected(s: &Subject) {
+    for (path, kind) in [
+        ("/apis/apps/v1/deployments?limit=500", "DeploymentList"),
+        ("/apis/apps/v1/daemonsets?limit=500", "DaemonSetList"),
+        ("/apis/apps/v1/statefulsets?limit=500", "StatefulSetList"),
+        ("/apis/networking.k8s.io/v1/networkpolicies?limit=500", "NetworkPolicyList"),
+        ("/apis/policy/v1/poddisruptionbudgets?limit=500", "PodDisruptionBudgetList"),
+        ("/apis/apiextensions.k8s.io/v1/customresourcedefinitions?limit=50", "CustomResourceDefinitionList"),
+        ("/apis/autoscaling/v2/horizontalpodautoscalers?limit=500", "HorizontalPodAutoscalerList"),
+        ("/apis/batch/v1/cronjobs?limit=500", "CronJobList"),
+        ("/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas?limit=500", "FlowSchemaList"),
+    ] {
+        let list = admin_json(s, path);
+        assert_eq!(list["kind"], kind, "{path}");
+        assert!(list["items"].is_array() && list["metadata"]["resourceVersion"].is_string(), "{path}");
+        let metadata = get(&s.admin, path, PARTIAL).ok().unwrap().json().unwrap();
+        assert_eq!(metadata["kind"], "PartialObjectMetadataList", "{path}");
+        // Where there are none, a real server says null and not an empty list.
+        let count = metadata["items"].as_array().map_or(0, Vec::len);
+        assert_eq!(count, list["items"].as_array().unwrap().len(), "{path}");
+    }
+    let schemas =
+        get(&s.admin, "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas?limit=500", PARTIAL).ok().unwrap();
+    for schema in schemas.json().unwrap()["items"].as_array().unwrap() {
+        let writers = schema["metadata"]["managedFields"].as_array().unwrap_or_else(|| panic!("{schema}"));
+        assert!(writers.iter().all(|w| w["manager"].is_string() && w["apiVersion"].is_string()), "{schema}");
+    }
+    assert_eq!(get(&s.admin, "/apis/flowcontrol.apiserver.k8s.io/v1alpha1/flowschemas", JSON).status, 404);
 }
 
 fn life(s: &Subject) {

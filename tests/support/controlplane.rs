@@ -38,6 +38,11 @@ use programs::{env, patch_levels, programs};
 pub use server::{ApiServer, Lifetimes};
 use server::{Setup, start_etcd};
 
+/// The folder with the definitions that hubs serve, or why there is none.
+pub fn definitions() -> Result<PathBuf, String> {
+    programs::definitions()
+}
+
 /// How long one kubectl may take.
 const KUBECTL: Duration = Duration::from_mins(1);
 
@@ -127,6 +132,14 @@ impl ControlPlane {
             return None;
         }
         Some(Self::start(n).unwrap_or_else(|why| panic!("{why}")))
+    }
+
+    /// The folder with the definitions that real hubs serve.
+    ///
+    /// # Errors
+    /// Says how they are fetched, if they are not there.
+    pub fn definitions() -> Result<PathBuf, String> {
+        programs::definitions()
     }
 
     /// The servers, in the order of their names.

@@ -3,6 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// The folder with the definitions that hubs serve: `FLEETGLASS_CRDS`, or where the script put them.
+pub fn definitions() -> Result<PathBuf, String> {
+    match env("FLEETGLASS_CRDS") {
+        Some(dir) => Ok(PathBuf::from(dir)),
+        None => ask("tests/controlplane/crds.sh"),
+    }
+}
+
 /// The folder with the programs: `FLEETGLASS_CONTROLPLANE_BIN`, or where the build script put them.
 pub fn programs() -> Result<PathBuf, String> {
     if let Some(bin) = env("FLEETGLASS_CONTROLPLANE_BIN") {
@@ -15,7 +23,12 @@ pub fn programs() -> Result<PathBuf, String> {
             None => Ok(bin),
         };
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/controlplane/build.sh");
+    ask("tests/controlplane/build.sh")
+}
+
+/// Where a script put what it makes.
+fn ask(script: &str) -> Result<PathBuf, String> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
     let output = Command::new(&script)
         .arg("--where")
         .stdin(Stdio::null())

@@ -163,6 +163,8 @@ impl Setup {
             file("audit-policy-file", "audit.yaml"),
             file("audit-log-path", "audit.log"),
             "--profiling=false".to_owned(),
+            // A beta API that the next minor removes, for a test of whoever still uses it.
+            "--runtime-config=networking.k8s.io/v1beta1=true".to_owned(),
         ]);
         Program::start(command, &self.dir.join("server.log"))
     }
