@@ -1,7 +1,6 @@
 //! What a frame and a change cost, by the number of clusters. A frame must not depend on it.
 #![allow(clippy::unwrap_used, reason = "a bench may stop")]
 
-use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,14 +23,7 @@ fn cluster(n: usize) -> Cluster {
     let class = ["prod", "stage", "dev", "edge", "lab"].get(n % 5).copied().unwrap_or("lab");
     let name = CleanText::new(&format!("{class}-{n}"));
     let version = ["v1.34.8", "v1.35.4", "v1.36.1"].get(n % 3).copied().unwrap_or("v1.35.0");
-    let entry = Entry {
-        key: ClusterKey::new(&name),
-        name,
-        sources: Vec::new(),
-        paths: Vec::new(),
-        labels: Arc::new(BTreeMap::new()),
-        problems: Vec::new(),
-    };
+    let entry = Entry::new(ClusterKey::new(&name), name);
     let mut signals = Signals::default();
     let info = VersionInfo { version: version.parse().ok(), text: version.into(), platform: None };
     let snapshot = Snapshot {
@@ -48,7 +40,8 @@ fn cluster(n: usize) -> Cluster {
     };
     signals.absorb(&snapshot, now() - TimeDelta::seconds(4));
     let verdict = verdict(&entry, &signals, now(), &Thresholds::default());
-    Cluster { class: guess_class(entry.name.as_str()), entry, signals, verdict }
+    let class = guess_class(entry.name.as_str());
+    Cluster { signals, verdict, ..Cluster::new(entry, class) }
 }
 
 fn fleet(count: usize) -> Arc<Fleet> {

@@ -4,15 +4,17 @@
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{BatchSize, Criterion, Throughput};
+use fleetglass::access::Target;
 use fleetglass::access::kubeconfig::load_text;
 use fleetglass::engine::fold::Fold;
 use fleetglass::fleet::{CleanText, ClusterKey, Phase, Snapshot};
 use fleetglass::observe::{Event, wire};
-use fleetglass::registry::register;
+use fleetglass::registry::{Registered, register};
 
 const CLUSTERS: usize = 5_000;
 
@@ -55,17 +57,23 @@ fn table(n: usize) -> Vec<u8> {
     .unwrap()
 }
 
-fn loaded_fold() -> Fold {
-    let mut text = String::from(
-        "apiVersion: v1\nkind: Config\nclusters:\n- {name: c, cluster: {server: 'https://10.0.0.1:6443'}}\n\
-         users:\n- {name: u, user: {token: abc}}\ncontexts:\n",
-    );
+fn contexts() -> Registered {
+    let mut text =
+        String::from("apiVersion: v1\nkind: Config\nusers:\n- {name: u, user: {token: abc}}\nclusters:\n");
     for i in 0..CLUSTERS {
-        writeln!(text, "- {{name: prod-eu-west-{i}, context: {{cluster: c, user: u}}}}").unwrap();
+        writeln!(text, "- {{name: c-{i}, cluster: {{server: 'https://10.0.{}.{}:6443'}}}}", i / 250, i % 250)
+            .unwrap();
     }
-    let loaded = load_text(text.into_bytes(), Path::new("/bench"));
+    text.push_str("contexts:\n");
+    for i in 0..CLUSTERS {
+        writeln!(text, "- {{name: prod-eu-west-{i}, context: {{cluster: c-{i}, user: u}}}}").unwrap();
+    }
+    register(&load_text(text.into_bytes(), Path::new("/bench")), now())
+}
+
+fn loaded_fold() -> Fold {
     let mut fold = Fold::default();
-    fold.load(register(&loaded, now()), now());
+    fold.load(contexts(), now());
     fold
 }
 
@@ -85,6 +93,7 @@ fn polled(i: usize, at: DateTime<Utc>, nodes: &[u8]) -> Event {
         at,
         phase: Phase::Idle,
         next_at: at + TimeDelta::seconds(60),
+        over: Arc::new(Target::to("localhost", 6443)),
     }
 }
 
@@ -130,6 +139,10 @@ fn fold(c: &mut Criterion) {
     group.bench_function(format!("a picture of {CLUSTERS}"), |b| {
         let mut fold = loaded_fold();
         b.iter(|| fold.picture());
+    });
+    group.bench_function(format!("uniting {CLUSTERS} again"), |b| {
+        let (mut fold, contexts) = (loaded_fold(), contexts());
+        b.iter_batched(|| contexts.clone(), |contexts| fold.load(contexts, now()), BatchSize::LargeInput);
     });
     group.bench_function(format!("judging {CLUSTERS} again"), |b| {
         let mut fold = loaded_fold();

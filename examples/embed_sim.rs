@@ -8,26 +8,27 @@ use std::error::Error;
 use std::io::{Write as _, stdout};
 use std::time::Duration;
 
-use fleetglass::access::{self, kubeconfig};
+use fleetglass::access::kubeconfig;
 use fleetglass::clock::Clock;
 use fleetglass::engine::{self, Settings};
-use fleetglass::observe;
+use fleetglass::registry;
 use fleetglass::sim::{self, Blueprint, Fault, Refusal, Route};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let blueprint = Blueprint { clusters: 12, seed: 42, troubled: false, live: false };
+    let blueprint = Blueprint { clusters: 12, seed: 42, troubled: false, live: false, hubs: false };
     let fleet = sim::start(blueprint, Clock::system()).await?;
     let broken = fleet.clusters().first().map(|c| c.name.clone()).unwrap_or_default();
     fleet.set_fault(&broken, Route::All, Some(Fault::Refusal(Refusal::Unauthorized)));
 
     let dir = tempfile::tempdir()?;
     let settings = Settings {
-        search: kubeconfig::Search { explicit: vec![fleet.write(dir.path())?], env: None, home: None },
-        access: access::Settings::default(),
-        pace: observe::Pace::default(),
-        contexts: Vec::new(),
-        contact: true,
+        plan: registry::Plan {
+            search: kubeconfig::Search { explicit: vec![fleet.write(dir.path())?], env: None, home: None },
+            contact: true,
+            ..registry::Plan::default()
+        },
+        ..Settings::default()
     };
     let running = engine::start(settings, Clock::system())?;
     // The engine has a thread of its own; waiting for it must not keep this one from serving the fleet.

@@ -9,10 +9,10 @@ use std::io::{Write as _, stdout};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fleetglass::access::{self, kubeconfig};
+use fleetglass::access::kubeconfig;
 use fleetglass::clock::Clock;
 use fleetglass::engine::{self, Settings};
-use fleetglass::{observe, report};
+use fleetglass::{registry, report};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let files: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
@@ -21,11 +21,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let clock = Clock::system();
     let settings = Settings {
-        search: kubeconfig::Search { explicit: files, env: None, home: None },
-        access: access::Settings::default(),
-        pace: observe::Pace::default(),
-        contexts: Vec::new(),
-        contact: true,
+        plan: registry::Plan {
+            search: kubeconfig::Search { explicit: files, env: None, home: None },
+            contact: true,
+            ..registry::Plan::default()
+        },
+        ..Settings::default()
     };
     let running = engine::start(settings, clock.clone())?;
     // Every row is decided, or ten seconds have passed: a dead cluster is a row like any other.

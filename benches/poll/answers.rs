@@ -4,10 +4,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use fleetglass::access::{self, kubeconfig::Search};
+use fleetglass::access::kubeconfig::Search;
 use fleetglass::clock::Clock;
 use fleetglass::engine::{self, Settings};
-use fleetglass::observe::Pace;
+use fleetglass::registry;
 
 use crate::{Plan, serve};
 
@@ -49,13 +49,9 @@ fn once(kubeconfig: &Path, wanted: usize) -> [f64; 3] {
 pub(crate) fn run(kubeconfig: &Path, wanted: &str) {
     let wanted: usize = wanted.parse().unwrap();
     let began = Instant::now();
-    let settings = Settings {
-        search: Search { explicit: vec![kubeconfig.to_path_buf()], env: None, home: None },
-        access: access::Settings::default(),
-        pace: Pace::default(),
-        contexts: Vec::new(),
-        contact: true,
-    };
+    let search = Search { explicit: vec![kubeconfig.to_path_buf()], env: None, home: None };
+    let plan = registry::Plan { search, contact: true, ..registry::Plan::default() };
+    let settings = Settings { plan, ..Settings::default() };
     fleetglass::host::raise_open_file_limit();
     let running = engine::start(settings, Clock::system()).unwrap();
     let mut fleet = running.handle.fleet.clone();

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &[String]) {
     fleetglass::host::raise_open_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _fleet = runtime.block_on(async {
-        let blueprint = Blueprint { clusters, seed: 7, troubled: false, live: false };
+        let blueprint = Blueprint { clusters, seed: 7, troubled: false, live: false, hubs: false };
         let fleet = sim::start(blueprint, Clock::system()).await.unwrap();
         for (n, cluster) in fleet.clusters().iter().enumerate() {
             if latency > 0 {
